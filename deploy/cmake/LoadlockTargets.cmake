@@ -1,0 +1,19 @@
+# loadlock_library(NAME SRCS ... DEPS ...): a static library with the project's options.
+function(loadlock_library name)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SRCS})
+  target_link_libraries(${name} PUBLIC loadlock_options ${ARG_DEPS})
+endfunction()
+
+# loadlock_test(NAME SRCS ... DEPS ... [LABELS ...]): a GoogleTest binary, run by ctest.
+# Without LOADLOCK_TESTS it is nothing.
+function(loadlock_test name)
+  if(NOT LOADLOCK_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SRCS})
+  target_link_libraries(${name} PRIVATE loadlock_options ${ARG_DEPS} GTest::gtest_main GTest::gmock)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "unit;${ARG_LABELS}" TIMEOUT 300)
+endfunction()
