@@ -1,0 +1,63 @@
+// The one entry to every file format: artifact bytes in, inert graph or refusals out.
+//
+// A format is one folder beside this file with a parser and a test, and one line in
+// registry.cc. What a file is, its content decides; a name or a suffix is never seen here.
+#ifndef LOADLOCK_SANDBOX_FORMATS_FORMAT_H_
+#define LOADLOCK_SANDBOX_FORMATS_FORMAT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "loadlock/v1/finding.pb.h"
+
+namespace loadlock::bytes {
+class Budget;
+}  // namespace loadlock::bytes
+
+namespace loadlock::graph {
+class Builder;
+class DecodedFile;
+struct Refusal;
+}  // namespace loadlock::graph
+
+namespace loadlock::formats {
+
+using GlobalUse = loadlock::v1::GlobalUse;
+
+// Everything is owned by the caller and outlives the call and the graph.
+struct Input {
+  // The whole artifact. Hostile. May be empty.
+  absl::Span<const uint8_t> artifact;
+  // Empty at the start. Receives what had to be decompressed or decoded.
+  graph::DecodedFile* decoded = nullptr;
+  // Charged for every node, byte of heap and byte decoded.
+  bytes::Budget* budget = nullptr;
+};
+
+struct Output {
+  Output();
+  ~Output();
+
+  // Set by the caller, empty. Holds the graph and its root if `refusals` is empty;
+  // otherwise what was built so far, which nobody may use.
+  graph::Builder* graph = nullptr;
+  // "pickle", "joblib", "npy", or with the compression it came in: "joblib+zlib",
+  // "pickle+xz". A format that is known and refused has its name too ("zip", "gguf");
+  // empty if nothing was recognised.
+  std::string format;
+  // Not empty: refused.
+  std::vector<graph::Refusal> refusals;
+  // Every name that the stream refers to, in order of first use. Also filled when the
+  // parse ends in a refusal: a report names `posix.system` even if the stream breaks later.
+  std::vector<GlobalUse> globals;
+};
+
+// Finds the format by content among the registered ones and parses it. Never throws; every
+// failure is a refusal. Takes time linear in the artifact plus what the budget grants.
+void Parse(const Input& input, Output* output);
+
+}  // namespace loadlock::formats
+
+#endif  // LOADLOCK_SANDBOX_FORMATS_FORMAT_H_
