@@ -1,0 +1,64 @@
+// The schemas and invariants that a policy may name. server/verify implements each one; an
+// enum keeps the two in step, because its switches have no default.
+#ifndef LOADLOCK_SERVER_POLICY_VOCABULARY_H_
+#define LOADLOCK_SERVER_POLICY_VOCABULARY_H_
+
+#include <optional>
+#include <string_view>
+
+namespace loadlock::policy {
+
+// How a FACTORY or BY_NAME_AND_PARAMS entry is checked.
+enum class Schema {
+  kNone,
+  // Turned into a plain node by the worker; never the callable of a CALL node.
+  kLowered,
+  // sklearn.tree._tree.Tree(n_features, n_classes, n_outputs) and one state.
+  kTree,
+  // newObj(class) of KDTree, BallTree and the distances that need no parameter.
+  kNewObj,
+  // Cython loss called with () or one number.
+  kCyLoss,
+  // __pyx_unpickle_X(X, checksum, None | () | (number,)) of a Cython loss.
+  kPyxUnpickleLoss,
+  // Loss of stochastic gradient descent, called with its numbers.
+  kSgdLoss,
+  // copyreg._reconstructor(class, object, None): rewritten to an OBJECT.
+  kReconstructor,
+  kDefaultDict,
+  kCounter,
+  kDeque,
+  // Sparse matrices: rebuilt by their public constructor.
+  kSparse,
+};
+
+// What must hold for a fitted instance over its state, what it holds, and its buffers.
+enum class Invariant {
+  // An estimator that owns one Tree.
+  kTreeOwner,
+  // estimators_ is a list of tree estimators of the same width.
+  kForest,
+  kGradientBoosting,
+  kNeighbors,
+  kSvc,
+  kSvr,
+  kVocabulary,
+  kOneHot,
+  kOrdinal,
+  kMlp,
+  kKmeans,
+  kLinear,
+  // The first dimension of the per-feature arrays equals n_features_in_.
+  kTfidf,
+};
+
+std::optional<Schema> ParseSchema(std::string_view name);
+std::optional<Invariant> ParseInvariant(std::string_view name);
+
+// The name in policies; rule ids are "INVARIANT_" + name.
+std::string_view Name(Schema schema);
+std::string_view Name(Invariant invariant);
+
+}  // namespace loadlock::policy
+
+#endif  // LOADLOCK_SERVER_POLICY_VOCABULARY_H_
