@@ -1,0 +1,54 @@
+#include "server/config/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace loadlock::config {
+namespace {
+
+void AddOptions(CLI::App& app, Flags& flags) {
+  app.add_option("--config", flags.config_file, "Configuration file (textproto)");
+  app.add_option("--socket", flags.socket, "Path of the unix socket");
+  app.add_option("--root", flags.roots, "Folder under which artifacts may be opened (repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--policy-dir", flags.policy_dir, "Folder of policy files");
+  app.add_option("--min-tier", flags.min_tier, "Refuse to serve below this tier: A, B or C");
+  app.add_option("--tier", flags.tier, "Use at most this tier: A, B or C (for tests)");
+  app.add_option("--tcp", flags.tcp, "Also listen on this loopback address, 127.0.0.1:PORT");
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");
+  app.add_option("--log-format", flags.log_format, "text or json");
+  app.add_option("--log-file", flags.log_file, "Log file, created 0600 (default: standard error)");
+  app.add_option("--worker", flags.worker, "Path of loadlock-worker");
+  app.add_option("--lifeline-fd", flags.lifeline_fd, "Exit when this descriptor reads end of file");
+  app.add_option("--ready-fd", flags.ready_fd, "Write \"ready\" to this descriptor when serving");
+}
+
+}  // namespace
+
+absl::StatusOr<std::variant<Flags, PrintAndExit>> ParseFlags(int argc, const char* const* argv,
+                                                             const std::string& version) {
+  Flags flags;
+  CLI::App app("Vets machine-learning models in a sandbox and hands over inert graphs.",
+               "loadlockd");
+  app.set_version_flag("--version", absl::StrCat("loadlockd ", version));
+  AddOptions(app, flags);
+  // CLI11 reports by exceptions; they end here.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return PrintAndExit{app.help()};
+  } catch (const CLI::CallForVersion&) {
+    return PrintAndExit{absl::StrCat("loadlockd ", version, "\n")};
+  } catch (const CLI::ParseError& error) {
+    const std::string text = absl::StrReplaceAll(error.what(), {{"\n", " "}});
+    return absl::InvalidArgumentError(
+        absl::StrCat("command line: ", absl::StripAsciiWhitespace(text)));
+  }
+  return flags;
+}
+
+}  // namespace loadlock::config
