@@ -1,0 +1,95 @@
+#include "sandbox/channel/worker_end.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace loadlock::channel {
+namespace {
+
+constexpr size_t kJobFds = 2;
+// Room for one descriptor more than a job has, so that a surplus is seen and not cut off.
+constexpr size_t kControlBytes = CMSG_SPACE((kJobFds + 1) * sizeof(int));
+
+// Takes every descriptor out of the message, so that none leaks on an error.
+size_t TakeFds(msghdr* header, std::array<UniqueFd, kJobFds + 1>* fds) {
+  size_t count = 0;
+  for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+    const size_t here = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < here && count < fds->size(); ++i) {
+      int fd = -1;
+      memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof(int));
+      (*fds)[count++].Reset(fd);
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+absl::StatusOr<ReceivedJob> ReceiveJob(int fd) {
+  const auto buffer = std::make_unique<std::array<char, kMaxPacket>>();
+  alignas(cmsghdr) std::array<char, kControlBytes> control = {};
+  iovec part = {buffer->data(), buffer->size()};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  ssize_t size;
+  do {
+    size = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
+  } while (size < 0 && errno == EINTR);
+  if (size == 0) return absl::CancelledError("the daemon closed the channel");
+  if (size < 0) return absl::InternalError(absl::StrCat("recvmsg: ", strerror(errno)));
+  std::array<UniqueFd, kJobFds + 1> fds;
+  const size_t count = TakeFds(&header, &fds);
+  // At the limit of open files the kernel drops descriptors and says MSG_CTRUNC.
+  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count != kJobFds) {
+    return absl::InternalError("the job does not have exactly two file descriptors");
+  }
+  if ((*buffer)[0] != static_cast<char>(FrameType::kJob)) {
+    return absl::InternalError("the first frame is not a job");
+  }
+  return ReceivedJob{std::string(buffer->data() + 1, static_cast<size_t>(size) - 1),
+                     std::move(fds[0]), std::move(fds[1])};
+}
+
+absl::Status FrameWriter::Packet(FrameType type, std::string_view payload) {
+  char byte = static_cast<char>(type);
+  std::array<iovec, 2> parts = {{{&byte, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
+  ssize_t sent;
+  do {
+    sent = writev(fd_, parts.data(), payload.empty() ? 1 : 2);
+  } while (sent < 0 && errno == EINTR);
+  if (sent != static_cast<ssize_t>(payload.size()) + 1) {
+    return absl::UnavailableError(absl::StrCat("cannot send a frame: ", strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FrameWriter::Write(FrameType type, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const size_t size = std::min(bytes.size(), kMaxPayload);
+    if (absl::Status status = Packet(type, bytes.substr(0, size)); !status.ok()) return status;
+    bytes.remove_prefix(size);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FrameWriter::Ready(uint8_t layers) {
+  const char byte = static_cast<char>(layers);
+  return Packet(FrameType::kReady, std::string_view(&byte, 1));
+}
+
+absl::Status FrameWriter::End() { return Packet(FrameType::kEnd, {}); }
+
+}  // namespace loadlock::channel
