@@ -17,9 +17,11 @@ namespace {
 constexpr size_t kJobFds = 2;
 // Room for one descriptor more than a job has, so that a surplus is seen and not cut off.
 constexpr size_t kControlBytes = CMSG_SPACE((kJobFds + 1) * sizeof(int));
+// Its alignment may leave room for more than was asked for, and the kernel uses it.
+constexpr size_t kMaxFds = (kControlBytes - CMSG_LEN(0)) / sizeof(int);
 
 // Takes every descriptor out of the message, so that none leaks on an error.
-size_t TakeFds(msghdr* header, std::array<UniqueFd, kJobFds + 1>* fds) {
+size_t TakeFds(msghdr* header, std::array<UniqueFd, kMaxFds>* fds) {
   size_t count = 0;
   for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
@@ -50,7 +52,7 @@ absl::StatusOr<ReceivedJob> ReceiveJob(int fd) {
   } while (size < 0 && errno == EINTR);
   if (size == 0) return absl::CancelledError("the daemon closed the channel");
   if (size < 0) return absl::InternalError(absl::StrCat("recvmsg: ", strerror(errno)));
-  std::array<UniqueFd, kJobFds + 1> fds;
+  std::array<UniqueFd, kMaxFds> fds;
   const size_t count = TakeFds(&header, &fds);
   // At the limit of open files the kernel drops descriptors and says MSG_CTRUNC.
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || count != kJobFds) {
