@@ -9,12 +9,12 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "loadlock/v1/policy.pb.h"
 #include "server/policy/entry.h"
 
@@ -39,9 +39,9 @@ class CompiledPolicy {
 
   // Null if the policy does not list it. `attribute` must hold no dot: with a dot it is
   // never found, so that "a.b" + "c.d" cannot pass for "a.b.c" + "d".
-  const CompiledEntry* Find(std::string_view module, std::string_view attribute) const;
+  const CompiledEntry* Find(absl::string_view module, absl::string_view attribute) const;
   // By "module.attribute", split at the last dot.
-  const CompiledEntry* Find(std::string_view full_name) const;
+  const CompiledEntry* Find(absl::string_view full_name) const;
 
  private:
   CompiledPolicy() = default;
@@ -50,7 +50,7 @@ class CompiledPolicy {
   std::string digest_;
   AttributeSets sets_;
   std::vector<std::unique_ptr<const CompiledEntry>> entries_;
-  absl::flat_hash_map<std::pair<std::string_view, std::string_view>, const CompiledEntry*> index_;
+  absl::flat_hash_map<std::pair<absl::string_view, absl::string_view>, const CompiledEntry*> index_;
 };
 
 // All policies of one folder.
@@ -61,7 +61,7 @@ class PolicySet {
   static absl::StatusOr<std::shared_ptr<const PolicySet>> Load(const std::string& dir);
 
   // Null if there is none of this name.
-  const CompiledPolicy* Find(std::string_view name) const;
+  const CompiledPolicy* Find(absl::string_view name) const;
   // Sorted by name.
   std::vector<const CompiledPolicy*> All() const;
 

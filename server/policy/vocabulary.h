@@ -4,7 +4,8 @@
 #define LOADLOCK_SERVER_POLICY_VOCABULARY_H_
 
 #include <optional>
-#include <string_view>
+
+#include "absl/strings/string_view.h"
 
 namespace loadlock::policy {
 
@@ -52,12 +53,12 @@ enum class Invariant {
   kTfidf,
 };
 
-std::optional<Schema> ParseSchema(std::string_view name);
-std::optional<Invariant> ParseInvariant(std::string_view name);
+std::optional<Schema> ParseSchema(absl::string_view name);
+std::optional<Invariant> ParseInvariant(absl::string_view name);
 
 // The name in policies; rule ids are "INVARIANT_" + name.
-std::string_view Name(Schema schema);
-std::string_view Name(Invariant invariant);
+absl::string_view Name(Schema schema);
+absl::string_view Name(Invariant invariant);
 
 }  // namespace loadlock::policy
 

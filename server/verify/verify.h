@@ -9,10 +9,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "loadlock/v1/graph.pb.h"
 #include "loadlock/v1/report.pb.h"
@@ -36,8 +36,8 @@ struct Buffers {
 
 struct Input {
   // Serialized Graph and Provenance, as they came. Read only during Verify.
-  std::string_view graph;
-  std::string_view provenance;
+  absl::string_view graph;
+  absl::string_view provenance;
   // From DecodeWorkerResult.
   v1::WorkerResult result;
   Buffers buffers;
@@ -73,7 +73,7 @@ struct Verdict {
 
 // Decodes a worker's result and checks what it claims: limits, known severities, rule ids and
 // format names of the right shape. Texts are escaped and cut. INVALID_ARGUMENT: malformed.
-absl::StatusOr<v1::WorkerResult> DecodeWorkerResult(std::string_view bytes);
+absl::StatusOr<v1::WorkerResult> DecodeWorkerResult(absl::string_view bytes);
 
 // INVALID_ARGUMENT: the output is malformed, which no honest worker's is; the caller refuses
 // the artifact with the rule WORKER_PROTOCOL.

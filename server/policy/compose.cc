@@ -1,0 +1,198 @@
+#include "server/policy/compose.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/text_format.h"
+#include "server/policy/names.h"
+
+namespace loadlock::policy {
+namespace {
+
+// Keeps the first error: later ones mostly follow from it.
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  explicit FirstError(std::string file) : file_(std::move(file)) {}
+
+  void AddError(int line, google::protobuf::io::ColumnNumber column,
+                const std::string& message) override {
+    if (!message_.empty()) return;
+    // protobuf counts from 0, and says -1 for the end of the file.
+    message_ = line < 0
+                   ? absl::StrCat(file_, ": ", message)
+                   : absl::StrCat(file_, ":", line + 1, ": column ", column + 1, ": ", message);
+  }
+
+  const std::string& message() const { return message_; }
+
+ private:
+  std::string file_;
+  std::string message_;
+};
+
+std::string Place(const PolicyFile& file, int entry) {
+  return absl::StrCat(file.file, ":", file.entry_lines[static_cast<size_t>(entry)], ": ");
+}
+
+template <typename Field>
+void AddMissing(const Field& from, Field* to) {
+  for (const auto& value : from) {
+    if (std::find(to->begin(), to->end(), value) == to->end()) *to->Add() = value;
+  }
+}
+
+// Makes `base` what both entries allow.
+absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
+  if (second.trust() > base->trust()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("entry \"", second.name(), "\" widens: ", v1::Trust_Name(second.trust()),
+                     " over ", v1::Trust_Name(base->trust()), "; a repeated name may only narrow"));
+  }
+  if (second.trust() == base->trust() && second.schema() != base->schema()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("entry \"", second.name(), "\" changes the schema of an extended policy"));
+  }
+  std::vector<std::string> places;
+  if (second.trust() == v1::TRUST_NAME && base->trust() == v1::TRUST_NAME) {
+    const std::set<std::string> first(base->at().begin(), base->at().end());
+    for (const std::string& at : second.at()) {
+      if (first.contains(at)) places.push_back(at);
+    }
+  }
+  if (second.trust() != base->trust()) {
+    // What is only named has no schema and no state; conditions on them have no meaning.
+    base->Clear();
+    base->set_name(second.name());
+    base->set_trust(second.trust());
+    base->set_schema(second.schema());
+  }
+  base->clear_at();
+  for (std::string& at : places) base->add_at(std::move(at));
+  AddMissing(second.invariants(), base->mutable_invariants());
+  AddMissing(second.forbidden(), base->mutable_forbidden());
+  base->mutable_state()->MergeFrom(second.state());
+  if (!second.why().empty()) base->set_why(second.why());
+  return absl::OkStatus();
+}
+
+// Bases first, each once. Depth is that of a folder of files written by the operator.
+absl::Status Order(const PolicyFiles& files, const std::string& name,
+                   std::vector<std::string>* path, std::vector<const PolicyFile*>* order) {
+  const PolicyFile& file = files.find(name)->second;
+  if (std::find(order->begin(), order->end(), &file) != order->end()) return absl::OkStatus();
+  if (std::find(path->begin(), path->end(), name) != path->end()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file.file, ": extends in a circle: ", absl::StrJoin(*path, " -> "), " -> ", name));
+  }
+  path->push_back(name);
+  for (const std::string& base : file.policy.extends()) {
+    if (!files.contains(base)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file.file, ": extends \"", base, "\", which does not exist"));
+    }
+    if (absl::Status status = Order(files, base, path, order); !status.ok()) return status;
+  }
+  path->pop_back();
+  order->push_back(&file);
+  return absl::OkStatus();
+}
+
+absl::Status AddSets(const PolicyFile& file, std::map<std::string, v1::AttributeSet>* sets) {
+  for (const v1::AttributeSet& set : file.policy.attribute_sets()) {
+    if (!sets->emplace(set.name(), set).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file.file, ": attribute set \"", set.name(), "\" exists already"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AddEntries(const PolicyFile& file, std::map<std::string, v1::Entry>* entries) {
+  for (int i = 0; i < file.policy.entries_size(); ++i) {
+    const v1::Entry& entry = file.policy.entries(i);
+    auto [it, fresh] = entries->emplace(entry.name(), entry);
+    if (fresh) continue;
+    if (absl::Status status = Narrow(entry, &it->second); !status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(Place(file, i), status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Within one file nothing may be said twice.
+absl::Status CheckRepeats(const PolicyFile& file) {
+  absl::flat_hash_set<absl::string_view> names;
+  for (int i = 0; i < file.policy.entries_size(); ++i) {
+    const v1::Entry& entry = file.policy.entries(i);
+    if (!names.insert(entry.name()).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Place(file, i), "entry \"", entry.name(), "\" stands twice"));
+    }
+    absl::flat_hash_set<absl::string_view> keys;
+    for (const v1::StateRule& rule : entry.state()) {
+      if (!keys.insert(rule.key()).second) {
+        return absl::InvalidArgumentError(absl::StrCat(Place(file, i), "entry \"", entry.name(),
+                                                       "\": state rule \"", rule.key(),
+                                                       "\" stands twice"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<PolicyFile> ParsePolicyFile(const std::string& file, const std::string& text) {
+  PolicyFile parsed;
+  parsed.file = file;
+  FirstError errors(file);
+  google::protobuf::TextFormat::ParseInfoTree locations;
+  google::protobuf::TextFormat::Parser parser;
+  parser.RecordErrorsTo(&errors);
+  parser.WriteLocationsTo(&locations);
+  if (!parser.ParseFromString(text, &parsed.policy)) {
+    return absl::InvalidArgumentError(errors.message());
+  }
+  const auto* field = v1::Policy::descriptor()->FindFieldByNumber(v1::Policy::kEntriesFieldNumber);
+  for (int i = 0; i < parsed.policy.entries_size(); ++i) {
+    parsed.entry_lines.push_back(locations.GetLocation(field, i).line + 1);
+  }
+  const std::string stem = file.substr(0, file.rfind('.'));
+  if (!IsPolicyName(parsed.policy.name()) || parsed.policy.name() != stem) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": name: \"", parsed.policy.name(),
+                     "\" must be the file's stem, of lower-case letters, digits and dashes"));
+  }
+  if (absl::Status status = CheckRepeats(parsed); !status.ok()) return status;
+  return parsed;
+}
+
+absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& name) {
+  std::vector<std::string> path;
+  std::vector<const PolicyFile*> order;
+  if (absl::Status status = Order(files, name, &path, &order); !status.ok()) return status;
+  std::map<std::string, v1::AttributeSet> sets;
+  std::map<std::string, v1::Entry> entries;
+  for (const PolicyFile* file : order) {
+    if (absl::Status status = AddSets(*file, &sets); !status.ok()) return status;
+    if (absl::Status status = AddEntries(*file, &entries); !status.ok()) return status;
+  }
+  v1::Policy composed;
+  composed.set_name(name);
+  composed.set_description(files.find(name)->second.policy.description());
+  for (auto& [key, set] : sets) {
+    std::sort(set.mutable_keys()->begin(), set.mutable_keys()->end());
+    *composed.add_attribute_sets() = std::move(set);
+  }
+  for (auto& [key, entry] : entries) *composed.add_entries() = std::move(entry);
+  return composed;
+}
+
+}  // namespace loadlock::policy

@@ -1,0 +1,200 @@
+#include "server/policy/entry.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "server/policy/names.h"
+
+namespace loadlock::policy {
+namespace {
+
+absl::Status Wrong(const v1::Entry& entry, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("entry \"", entry.name(), "\": ", what));
+}
+
+absl::Status Wrong(const v1::Entry& entry, const v1::StateRule& rule, absl::string_view what) {
+  return Wrong(entry, absl::StrCat("state rule \"", rule.key(), "\": ", what));
+}
+
+// The place must say where a name may stand, so that it is never allowed everywhere.
+absl::Status CheckPlaces(const v1::Entry& entry) {
+  if (!entry.at().empty() && entry.trust() != v1::TRUST_NAME) {
+    return Wrong(entry, "only a TRUST_NAME may have places (at)");
+  }
+  for (const std::string& at : entry.at()) {
+    if (absl::StartsWith(at, "@")) {
+      if (!ParseSchema(absl::string_view(at).substr(1))) {
+        return Wrong(entry, absl::StrCat("at \"", at, "\" names no schema"));
+      }
+    } else if (!IsIdentifier(at) && !IsDottedName(at)) {
+      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key or @SCHEMA"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Schema> CheckSchema(const v1::Entry& entry) {
+  const bool factory = entry.trust() == v1::TRUST_FACTORY;
+  const bool by_name = entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
+  if (!factory && !by_name) {
+    if (!entry.schema().empty()) return Wrong(entry, "this trust takes no schema");
+    return Schema::kNone;
+  }
+  const std::optional<Schema> schema = ParseSchema(entry.schema());
+  if (!schema) {
+    return Wrong(entry, entry.schema().empty()
+                            ? std::string("this trust needs a schema")
+                            : absl::StrCat("schema \"", entry.schema(), "\" does not exist"));
+  }
+  if ((*schema == Schema::kSparse) != by_name) {
+    return Wrong(entry, absl::StrCat("schema \"", entry.schema(), "\" does not fit this trust"));
+  }
+  return *schema;
+}
+
+bool IsShapeToken(absl::string_view token) {
+  uint64_t number = 0;
+  if (token == "*" || IsIdentifier(token) || absl::SimpleAtoi(token, &number)) return true;
+  return absl::ConsumePrefix(&token, "len(") && absl::ConsumeSuffix(&token, ")") &&
+         IsIdentifier(token);
+}
+
+absl::Status CheckRule(const v1::Entry& entry, const v1::StateRule& rule) {
+  if (!IsIdentifier(rule.key())) return Wrong(entry, rule, "the key is no identifier");
+  if (absl::StartsWith(rule.key(), "__"))
+    return Wrong(entry, rule, "dunder keys are never allowed");
+  if (rule.drop() && rule.required()) return Wrong(entry, rule, "required and dropped");
+  if (rule.has_min() && rule.has_max() && rule.min() > rule.max()) {
+    return Wrong(entry, rule, "min is above max");
+  }
+  for (const int kind : rule.kinds()) {
+    if (!v1::ValueKind_IsValid(kind) || kind == v1::VALUE_KIND_UNSPECIFIED) {
+      return Wrong(entry, rule, "unknown kind");
+    }
+  }
+  for (const std::string& token : rule.array().shape()) {
+    if (!IsShapeToken(token)) {
+      return Wrong(entry, rule, absl::StrCat("shape \"", token, "\" is not understood"));
+    }
+  }
+  for (const std::string& name : rule.classes()) {
+    if (!IsDottedName(name)) return Wrong(entry, rule, absl::StrCat("class \"", name, "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CompiledRule> CompileRule(const v1::Entry& entry, const v1::StateRule& rule) {
+  if (absl::Status status = CheckRule(entry, rule); !status.ok()) return status;
+  CompiledRule compiled;
+  compiled.proto = &rule;
+  for (const int kind : rule.kinds()) compiled.kinds |= 1U << static_cast<uint32_t>(kind);
+  for (const std::string& text : rule.one_of()) {
+    std::optional<Literal> literal = ParseLiteral(text);
+    if (!literal) return Wrong(entry, rule, absl::StrCat("one_of ", text, " is no literal"));
+    compiled.one_of.push_back(*std::move(literal));
+  }
+  if (rule.force() == "clamp") {
+    if (!rule.has_min() || !rule.has_max()) return Wrong(entry, rule, "clamp needs min and max");
+    compiled.clamp = true;
+  } else if (!rule.force().empty()) {
+    compiled.force = ParseLiteral(rule.force());
+    if (!compiled.force) return Wrong(entry, rule, "force is no literal");
+  }
+  return compiled;
+}
+
+absl::Status CheckTrust(const v1::Entry& entry) {
+  if (!IsDottedName(entry.name())) return Wrong(entry, "the name is not \"package.attribute\"");
+  if (!v1::Trust_IsValid(entry.trust()) || entry.trust() == v1::TRUST_UNSPECIFIED) {
+    return Wrong(entry, "trust is missing");
+  }
+  if (entry.trust() == v1::TRUST_REWRITTEN) {
+    return Wrong(entry, "TRUST_REWRITTEN is not built: no native format can be written anew yet");
+  }
+  const bool has_state =
+      entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE;
+  if (!has_state &&
+      (!entry.invariants().empty() || !entry.state().empty() || !entry.forbidden().empty())) {
+    return Wrong(entry, "only TRUST_NEW_DICT and TRUST_NEW_SETSTATE have a state");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const CompiledEntry>> CompiledEntry::Compile(
+    const v1::Entry& entry, const AttributeSets& sets) {
+  if (absl::Status status = CheckTrust(entry); !status.ok()) return status;
+  if (absl::Status status = CheckPlaces(entry); !status.ok()) return status;
+  absl::StatusOr<Schema> schema = CheckSchema(entry);
+  if (!schema.ok()) return schema.status();
+
+  std::unique_ptr<CompiledEntry> compiled(new CompiledEntry());
+  compiled->proto_ = &entry;
+  compiled->schema_ = *schema;
+  const absl::string_view name = entry.name();
+  const size_t dot = name.rfind('.');
+  compiled->module_ = name.substr(0, dot);
+  compiled->attribute_ = name.substr(dot + 1);
+  compiled->at_.insert(entry.at().begin(), entry.at().end());
+  for (const std::string& text : entry.invariants()) {
+    const std::optional<Invariant> invariant = ParseInvariant(text);
+    if (!invariant) return Wrong(entry, absl::StrCat("invariant \"", text, "\" does not exist"));
+    compiled->invariants_.push_back(*invariant);
+  }
+  for (const std::string& set : entry.forbidden()) {
+    const auto it = sets.find(set);
+    if (it == sets.end()) {
+      return Wrong(entry, absl::StrCat("attribute set \"", set, "\" does not exist"));
+    }
+    compiled->forbidden_.push_back(it->second.get());
+  }
+  compiled->rules_.reserve(static_cast<size_t>(entry.state_size()));
+  for (const v1::StateRule& rule : entry.state()) {
+    absl::StatusOr<CompiledRule> made = CompileRule(entry, rule);
+    if (!made.ok()) return made.status();
+    compiled->rules_.push_back(*std::move(made));
+    CompiledRule& stored = compiled->rules_.back();
+    const CompiledRule*& first = compiled->rule_index_[stored.proto->key()];
+    stored.next = std::exchange(first, &stored);
+  }
+  return compiled;
+}
+
+const CompiledRule* CompiledEntry::FindRule(absl::string_view key) const {
+  const auto it = rule_index_.find(key);
+  return it == rule_index_.end() ? nullptr : it->second;
+}
+
+bool CompiledEntry::IsForbidden(absl::string_view key) const {
+  for (const auto* set : forbidden_) {
+    if (set->contains(key)) return true;
+  }
+  return false;
+}
+
+bool CompiledEntry::MayStandAt(absl::string_view class_name, absl::string_view key) const {
+  if (at_.contains(key)) return true;
+  for (const absl::string_view at : at_) {
+    // "package.module.Class.key", compared in place: this runs for every class parameter.
+    if (at.size() == class_name.size() + 1 + key.size() && absl::StartsWith(at, class_name) &&
+        at[class_name.size()] == '.' && absl::EndsWith(at, key)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool CompiledEntry::MayStandInSchema(absl::string_view schema) const {
+  for (const absl::string_view at : at_) {
+    if (absl::StartsWith(at, "@") && at.substr(1) == schema) return true;
+  }
+  return false;
+}
+
+}  // namespace loadlock::policy

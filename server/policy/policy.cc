@@ -1,0 +1,155 @@
+#include "server/policy/policy.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "server/policy/compose.h"
+
+namespace loadlock::policy {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A policy of a thousand classes takes about 300 kB; more than this is a mistake.
+constexpr uintmax_t kMaxFileBytes = uintmax_t{16} << 20U;
+
+absl::StatusOr<std::string> ReadFile(const fs::path& path) {
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", error.message()));
+  if (size > kMaxFileBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": larger than 16 MiB"));
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be read"));
+  return std::move(text).str();
+}
+
+// No field is a map, so the serialization in field order is canonical.
+std::string CanonicalBytes(const v1::Policy& policy) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    policy.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::string> Sha256Hex(absl::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned int size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
+    return absl::InternalError("SHA-256 is not available");
+  }
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
+}
+
+absl::StatusOr<PolicyFiles> ReadFolder(const std::string& dir) {
+  std::error_code error;
+  fs::directory_iterator it(dir, error);
+  if (error) return absl::NotFoundError(absl::StrCat("policies: ", dir, ": ", error.message()));
+  PolicyFiles files;
+  for (const fs::directory_entry& entry : it) {
+    if (entry.path().extension() != ".textproto") continue;
+    absl::StatusOr<std::string> text = ReadFile(entry.path());
+    if (!text.ok()) return text.status();
+    absl::StatusOr<PolicyFile> file = ParsePolicyFile(entry.path().filename().string(), *text);
+    if (!file.ok()) return file.status();
+    files.emplace(file->policy.name(), *std::move(file));
+  }
+  if (files.empty()) return absl::NotFoundError(absl::StrCat("policies: none in ", dir));
+  return files;
+}
+
+// "FILE:LINE: " of the entry that the message of CompiledEntry names, if it is in this file.
+std::string Origin(const PolicyFiles& files, absl::string_view message) {
+  for (const auto& [name, file] : files) {
+    for (int i = 0; i < file.policy.entries_size(); ++i) {
+      const std::string needle = absl::StrCat("entry \"", file.policy.entries(i).name(), "\":");
+      if (message.substr(0, needle.size()) == needle) {
+        return absl::StrCat(file.file, ":", file.entry_lines[static_cast<size_t>(i)], ": ");
+      }
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const CompiledPolicy>> CompiledPolicy::Compile(v1::Policy composed) {
+  std::unique_ptr<CompiledPolicy> policy(new CompiledPolicy());
+  policy->composed_ = std::move(composed);
+  absl::StatusOr<std::string> digest = Sha256Hex(CanonicalBytes(policy->composed_));
+  if (!digest.ok()) return digest.status();
+  policy->digest_ = *std::move(digest);
+  for (const v1::AttributeSet& set : policy->composed_.attribute_sets()) {
+    policy->sets_.emplace(set.name(), std::make_unique<absl::flat_hash_set<absl::string_view>>(
+                                          set.keys().begin(), set.keys().end()));
+  }
+  for (const v1::Entry& entry : policy->composed_.entries()) {
+    auto compiled = CompiledEntry::Compile(entry, policy->sets_);
+    if (!compiled.ok()) return compiled.status();
+    policy->entries_.push_back(*std::move(compiled));
+    const CompiledEntry* added = policy->entries_.back().get();
+    policy->index_.emplace(std::make_pair(added->module(), added->attribute()), added);
+  }
+  return policy;
+}
+
+const CompiledEntry* CompiledPolicy::Find(absl::string_view module,
+                                          absl::string_view attribute) const {
+  const auto it = index_.find(std::make_pair(module, attribute));
+  return it == index_.end() ? nullptr : it->second;
+}
+
+const CompiledEntry* CompiledPolicy::Find(absl::string_view full_name) const {
+  const size_t dot = full_name.rfind('.');
+  if (dot == absl::string_view::npos) return nullptr;
+  return Find(full_name.substr(0, dot), full_name.substr(dot + 1));
+}
+
+absl::StatusOr<std::shared_ptr<const PolicySet>> PolicySet::Load(const std::string& dir) {
+  absl::StatusOr<PolicyFiles> files = ReadFolder(dir);
+  if (!files.ok()) return files.status();
+  std::shared_ptr<PolicySet> set(new PolicySet());
+  for (const auto& [name, file] : *files) {
+    absl::StatusOr<v1::Policy> composed = Compose(*files, name);
+    if (!composed.ok()) return composed.status();
+    auto compiled = CompiledPolicy::Compile(*std::move(composed));
+    if (!compiled.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Origin(*files, compiled.status().message()), compiled.status().message()));
+    }
+    set->policies_.emplace(name, *std::move(compiled));
+  }
+  return set;
+}
+
+const CompiledPolicy* PolicySet::Find(absl::string_view name) const {
+  const auto it = policies_.find(name);
+  return it == policies_.end() ? nullptr : it->second.get();
+}
+
+std::vector<const CompiledPolicy*> PolicySet::All() const {
+  std::vector<const CompiledPolicy*> all;
+  for (const auto& [name, policy] : policies_) all.push_back(policy.get());
+  return all;
+}
+
+}  // namespace loadlock::policy

@@ -1,0 +1,69 @@
+#include "server/policy/vocabulary.h"
+
+#include <array>
+
+#include "absl/strings/string_view.h"
+
+namespace loadlock::policy {
+namespace {
+
+template <typename T>
+struct Named {
+  absl::string_view name;
+  T value;
+};
+
+constexpr std::array kSchemas = {
+    Named<Schema>{"LOWERED", Schema::kLowered},
+    Named<Schema>{"TREE", Schema::kTree},
+    Named<Schema>{"NEW_OBJ", Schema::kNewObj},
+    Named<Schema>{"CY_LOSS", Schema::kCyLoss},
+    Named<Schema>{"PYX_UNPICKLE_LOSS", Schema::kPyxUnpickleLoss},
+    Named<Schema>{"SGD_LOSS", Schema::kSgdLoss},
+    Named<Schema>{"RECONSTRUCTOR", Schema::kReconstructor},
+    Named<Schema>{"DEFAULTDICT", Schema::kDefaultDict},
+    Named<Schema>{"COUNTER", Schema::kCounter},
+    Named<Schema>{"DEQUE", Schema::kDeque},
+    Named<Schema>{"SPARSE", Schema::kSparse},
+};
+
+constexpr std::array kInvariants = {
+    Named<Invariant>{"TREE_OWNER", Invariant::kTreeOwner},
+    Named<Invariant>{"FOREST", Invariant::kForest},
+    Named<Invariant>{"GRADIENT_BOOSTING", Invariant::kGradientBoosting},
+    Named<Invariant>{"NEIGHBORS", Invariant::kNeighbors},
+    Named<Invariant>{"SVC", Invariant::kSvc},
+    Named<Invariant>{"SVR", Invariant::kSvr},
+    Named<Invariant>{"VOCABULARY", Invariant::kVocabulary},
+    Named<Invariant>{"ONE_HOT", Invariant::kOneHot},
+    Named<Invariant>{"ORDINAL", Invariant::kOrdinal},
+    Named<Invariant>{"MLP", Invariant::kMlp},
+    Named<Invariant>{"KMEANS", Invariant::kKmeans},
+    Named<Invariant>{"LINEAR", Invariant::kLinear},
+    Named<Invariant>{"TFIDF", Invariant::kTfidf},
+};
+
+template <typename T, size_t n>
+std::optional<T> Parse(const std::array<Named<T>, n>& table, absl::string_view name) {
+  for (const auto& entry : table) {
+    if (entry.name == name) return entry.value;
+  }
+  return std::nullopt;
+}
+
+template <typename T, size_t n>
+absl::string_view NameIn(const std::array<Named<T>, n>& table, T value) {
+  for (const auto& entry : table) {
+    if (entry.value == value) return entry.name;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::optional<Schema> ParseSchema(absl::string_view name) { return Parse(kSchemas, name); }
+std::optional<Invariant> ParseInvariant(absl::string_view name) { return Parse(kInvariants, name); }
+absl::string_view Name(Schema schema) { return NameIn(kSchemas, schema); }
+absl::string_view Name(Invariant invariant) { return NameIn(kInvariants, invariant); }
+
+}  // namespace loadlock::policy
