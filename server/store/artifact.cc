@@ -1,0 +1,148 @@
+#include "server/store/artifact.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/observe/error.h"
+#include "server/store/hash_task.h"
+#include "server/store/memfd.h"
+#include "server/store/sha256.h"
+
+namespace loadlock::store {
+namespace {
+
+// Small enough to stay in the second-level cache between read and write.
+constexpr size_t kCopyChunk = size_t{256} << 10;
+
+absl::Status TooLarge(uint64_t max_bytes) {
+  return observe::LimitReached("max_artifact_bytes", max_bytes, "the artifact is larger");
+}
+
+absl::Status WriteAll(int fd, absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      return observe::Error(absl::StatusCode::kResourceExhausted, "OUT_OF_DESCRIPTORS_OR_MEMORY",
+                            "no memory for the artifact");
+    }
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Artifact::Artifact(Artifact&&) noexcept = default;
+Artifact& Artifact::operator=(Artifact&&) noexcept = default;
+Artifact::~Artifact() = default;
+
+absl::StatusOr<std::string> Artifact::Sha256() {
+  if (hashing_ != nullptr) {
+    sha256_ = hashing_->Wait();
+    hash_time_ = hashing_->elapsed();
+    hashing_.reset();
+  }
+  return sha256_;
+}
+
+bool Artifact::HashKnown() const { return hashing_ == nullptr || hashing_->Done(); }
+
+Intake::Intake(Intake&&) noexcept = default;
+Intake::~Intake() = default;
+
+absl::StatusOr<Intake> Intake::Start(uint64_t expected_size, uint64_t max_bytes) {
+  Intake intake;
+  intake.started_ = absl::Now();
+  intake.max_bytes_ = max_bytes;
+  absl::StatusOr<channel::UniqueFd> fd = NewMemfd("loadlock-artifact");
+  if (!fd.ok()) return fd.status();
+  intake.fd_ = *std::move(fd);
+  if (expected_size <= kInlineHashBytes) {
+    intake.inline_hash_ = std::make_unique<class Sha256>();
+  } else {
+    absl::StatusOr<channel::UniqueFd> reader = ReadOnly(intake.fd_);
+    if (!reader.ok()) return reader.status();
+    intake.hashing_ = std::make_unique<HashTask>(*std::move(reader));
+  }
+  return intake;
+}
+
+absl::Status Intake::Append(absl::string_view bytes) {
+  if (bytes.size() > max_bytes_ - size_) return TooLarge(max_bytes_);
+  if (absl::Status status = WriteAll(fd_.get(), bytes); !status.ok()) return status;
+  size_ += bytes.size();
+  if (hashing_ != nullptr) {
+    hashing_->Announce(size_);
+  } else {
+    const absl::Time start = absl::Now();
+    // The bytes just written, and nobody else can write to the file.
+    inline_hash_->Update(
+        absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+    inline_hash_time_ += absl::Now() - start;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Artifact> Intake::Finish() {
+  Artifact artifact;
+  if (hashing_ != nullptr) hashing_->Close();
+  if (absl::Status status = Seal(fd_.get()); !status.ok()) return status;
+  absl::StatusOr<channel::UniqueFd> reader = ReadOnly(fd_);
+  if (!reader.ok()) return reader.status();
+  artifact.fd_ = *std::move(reader);
+  fd_.Reset();
+  artifact.size_ = size_;
+  if (hashing_ != nullptr) {
+    artifact.hashing_ = std::move(hashing_);
+  } else {
+    const absl::Time start = absl::Now();
+    artifact.sha256_ = inline_hash_->FinishHex();
+    if (!artifact.sha256_.ok()) return artifact.sha256_.status();
+    artifact.hash_time_ = inline_hash_time_ + (absl::Now() - start);
+  }
+  artifact.store_time_ = absl::Now() - started_ - inline_hash_time_;
+  return artifact;
+}
+
+absl::StatusOr<Artifact> TakeFile(int fd, uint64_t size, uint64_t max_bytes) {
+  if (size > max_bytes) return TooLarge(max_bytes);
+  absl::StatusOr<Intake> intake = Intake::Start(size, max_bytes);
+  if (!intake.ok()) return intake.status();
+  std::vector<char> buffer(std::min<uint64_t>(size, kCopyChunk));
+  while (intake->size() < size) {
+    const size_t want = std::min<uint64_t>(size - intake->size(), buffer.size());
+    const ssize_t got = read(fd, buffer.data(), want);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return observe::Error(absl::StatusCode::kUnavailable, "READ_FAILED",
+                            "reading the artifact failed");
+    }
+    if (got == 0) {
+      return observe::Error(
+          absl::StatusCode::kAborted, "FILE_CHANGED",
+          absl::StrCat("the file shrank from ", size, " to ", intake->size(), " bytes"));
+    }
+    const absl::Status status =
+        intake->Append(absl::string_view(buffer.data(), static_cast<size_t>(got)));
+    if (!status.ok()) return status;
+  }
+  return intake->Finish();
+}
+
+absl::StatusOr<Artifact> TakeBytes(absl::string_view bytes, uint64_t max_bytes) {
+  if (bytes.size() > max_bytes) return TooLarge(max_bytes);
+  absl::StatusOr<Intake> intake = Intake::Start(bytes.size(), max_bytes);
+  if (!intake.ok()) return intake.status();
+  if (absl::Status status = intake->Append(bytes); !status.ok()) return status;
+  return intake->Finish();
+}
+
+}  // namespace loadlock::store

@@ -1,0 +1,92 @@
+// An artifact whose bytes can no longer change, and how bytes become one.
+#ifndef LOADLOCK_SERVER_STORE_ARTIFACT_H_
+#define LOADLOCK_SERVER_STORE_ARTIFACT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "sandbox/channel/unique_fd.h"
+
+namespace loadlock::store {
+
+// Below this size artifacts are hashed where they are copied; starting a thread costs more than
+// hashing this much.
+inline constexpr uint64_t kInlineHashBytes = uint64_t{256} << 10;
+
+class HashTask;
+
+// Sealed bytes in memory and their digest. The digest of a large artifact may still be computed
+// when the artifact is handed out; nothing may be answered before Sha256 has returned. Movable.
+class Artifact {
+ public:
+  Artifact() = default;
+  Artifact(Artifact&&) noexcept;
+  Artifact& operator=(Artifact&&) noexcept;
+  ~Artifact();  // Stops a hash that is under way.
+
+  // Sealed and open for reading only.
+  const channel::UniqueFd& fd() const { return fd_; }
+  channel::UniqueFd ReleaseFd() { return std::move(fd_); }
+  uint64_t size() const { return size_; }
+
+  // Lower-case hex; waits until it is known. INTERNAL if hashing failed.
+  absl::StatusOr<std::string> Sha256();
+  // True if Sha256 does not wait.
+  bool HashKnown() const;
+
+  // What it took to copy and seal, and to hash; the latter counts once Sha256 has returned.
+  absl::Duration store_time() const { return store_time_; }
+  absl::Duration hash_time() const { return hash_time_; }
+
+ private:
+  friend class Intake;
+
+  channel::UniqueFd fd_;
+  uint64_t size_ = 0;
+  absl::StatusOr<std::string> sha256_ = std::string();
+  std::unique_ptr<HashTask> hashing_;  // Null once the digest is known.
+  absl::Duration store_time_;
+  absl::Duration hash_time_;
+};
+
+// Takes bytes in, in order, and makes them an Artifact. Hashing of large ones runs beside.
+class Intake {
+ public:
+  // `expected_size` decides only how to hash; `max_bytes` is the cap that Append enforces.
+  static absl::StatusOr<Intake> Start(uint64_t expected_size, uint64_t max_bytes);
+  Intake(Intake&&) noexcept;
+  ~Intake();
+
+  // RESOURCE_EXHAUSTED beyond max_bytes; then the intake is dead.
+  absl::Status Append(absl::string_view bytes);
+  uint64_t size() const { return size_; }
+  // Seals. Once, at the end.
+  absl::StatusOr<Artifact> Finish();
+
+ private:
+  Intake() = default;
+
+  channel::UniqueFd fd_;
+  uint64_t size_ = 0;
+  uint64_t max_bytes_ = 0;
+  absl::Time started_;
+  std::unique_ptr<class Sha256> inline_hash_;  // Small artifacts.
+  absl::Duration inline_hash_time_;
+  std::unique_ptr<HashTask> hashing_;  // Large ones.
+};
+
+// Copies exactly `size` bytes of the file, whatever happens to it meanwhile: what counts is the
+// copy. RESOURCE_EXHAUSTED if `size` exceeds `max_bytes`; ABORTED if the file turned out shorter.
+absl::StatusOr<Artifact> TakeFile(int fd, uint64_t size, uint64_t max_bytes);
+
+// Bytes that came with the request.
+absl::StatusOr<Artifact> TakeBytes(absl::string_view bytes, uint64_t max_bytes);
+
+}  // namespace loadlock::store
+
+#endif  // LOADLOCK_SERVER_STORE_ARTIFACT_H_

@@ -1,0 +1,96 @@
+#include "server/store/memfd.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/observe/error.h"
+
+namespace loadlock::store {
+namespace {
+
+// Linux 6.3; Debian 12's headers do not have it yet.
+constexpr unsigned kNoExecSeal = 0x0008U;
+constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+
+absl::Status Errno(int error, absl::string_view what) {
+  if (error == EMFILE || error == ENFILE || error == ENOMEM) {
+    return observe::Error(absl::StatusCode::kResourceExhausted, "OUT_OF_DESCRIPTORS_OR_MEMORY",
+                          absl::StrCat(what, ": the system has no descriptors or memory left"));
+  }
+  return absl::ErrnoToStatus(error, what);
+}
+
+}  // namespace
+
+absl::StatusOr<channel::UniqueFd> NewMemfd(const char* name) {
+  channel::UniqueFd fd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExecSeal));
+  if (!fd.valid() && errno == EINVAL) {  // A kernel before 6.3.
+    fd.Reset(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  }
+  if (!fd.valid()) return Errno(errno, "memfd_create");
+  return fd;
+}
+
+absl::Status Seal(int fd) {
+  if (fcntl(fd, F_ADD_SEALS, kSeals) == 0) return absl::OkStatus();
+  if (errno == EBUSY) {
+    return absl::FailedPreconditionError("a writable mapping of the memory file is left");
+  }
+  return Errno(errno, "F_ADD_SEALS");
+}
+
+bool IsSealed(int fd) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & kSeals) == kSeals;
+}
+
+absl::StatusOr<channel::UniqueFd> ReadOnly(const channel::UniqueFd& fd) {
+  const std::string path = absl::StrCat("/proc/self/fd/", fd.get());
+  channel::UniqueFd reopened(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (reopened.valid()) return reopened;
+  if (errno != ENOENT && errno != EACCES) return Errno(errno, "reopening a memory file");
+  channel::UniqueFd duplicate(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (!duplicate.valid()) return Errno(errno, "F_DUPFD_CLOEXEC");
+  return duplicate;
+}
+
+absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes) {
+  if (absl::Status status = Seal(fd); !status.ok()) return status;
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return Errno(errno, "fstat");
+  const auto size = static_cast<uint64_t>(info.st_size);
+  if (size > max_bytes) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the decoded data holds ", size, " bytes, the budget was ", max_bytes));
+  }
+  return size;
+}
+
+absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size) {
+  Mapping mapping;
+  if (size == 0) return mapping;
+  // Private, because a shared mapping of a file that may be written keeps it from being sealed.
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
+  if (address == MAP_FAILED) return Errno(errno, "mmap");
+  mapping.bytes_ = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
+  return mapping;
+}
+
+Mapping::Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+Mapping::~Mapping() {
+  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+}
+
+}  // namespace loadlock::store

@@ -1,0 +1,52 @@
+// Memory files: made, sealed and reopened read-only.
+#ifndef LOADLOCK_SERVER_STORE_MEMFD_H_
+#define LOADLOCK_SERVER_STORE_MEMFD_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "sandbox/channel/unique_fd.h"
+
+namespace loadlock::store {
+
+// An empty, sealable memory file that can never be executed (where the kernel knows how to forbid
+// it). RESOURCE_EXHAUSTED if there are no descriptors left.
+absl::StatusOr<channel::UniqueFd> NewMemfd(const char* name);
+
+// Makes the content of `fd` final: it can neither shrink nor grow nor be written, by anyone, ever.
+// FAILED_PRECONDITION if somebody still holds a writable mapping.
+absl::Status Seal(int fd);
+
+// True if `fd` has all the seals that Seal sets.
+bool IsSealed(int fd);
+
+// A descriptor of the same file that is open for reading only. Where /proc is not mounted this is a
+// duplicate of `fd`, and only the seals protect the file.
+absl::StatusOr<channel::UniqueFd> ReadOnly(const channel::UniqueFd& fd);
+
+// Seals what a worker wrote to its memory file. Refuses with FAILED_PRECONDITION if a writable
+// mapping is left, and with OUT_OF_RANGE if there is more in it than `max_bytes`. Returns the size.
+absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes);
+
+// A private read-only mapping. Only for sealed files: a file that shrinks under a mapping kills the
+// process.
+class Mapping {
+ public:
+  Mapping() = default;
+  // `size` 0 gives an empty mapping.
+  static absl::StatusOr<Mapping> Map(int fd, uint64_t offset, uint64_t size);
+  Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
+  ~Mapping();
+
+  absl::Span<const uint8_t> bytes() const { return bytes_; }
+
+ private:
+  absl::Span<const uint8_t> bytes_;
+};
+
+}  // namespace loadlock::store
+
+#endif  // LOADLOCK_SERVER_STORE_MEMFD_H_
