@@ -1,0 +1,98 @@
+// How much the daemon takes on: places for requests, and bytes for what they hold.
+//
+// Both answer at once. Nothing waits here but the bounded number of requests that have a place and
+// no thread yet.
+#ifndef LOADLOCK_SERVER_ADMISSION_GATE_H_
+#define LOADLOCK_SERVER_ADMISSION_GATE_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace loadlock::admission {
+
+struct Capacity {
+  uint32_t max_running_requests = 0;
+  uint32_t max_queued_requests = 0;
+  uint64_t max_total_bytes = 0;
+};
+
+class Gate;
+
+// A request's place; given back when it goes out of scope. Must not outlive the Gate.
+class Slot {
+ public:
+  Slot() = default;
+  Slot(Slot&& other) noexcept;
+  Slot& operator=(Slot&& other) noexcept;
+  ~Slot();
+
+ private:
+  friend class Gate;
+  explicit Slot(Gate* gate) : gate_(gate) {}
+
+  Gate* gate_ = nullptr;
+};
+
+// Bytes out of max_total_bytes; given back when it goes out of scope. Must not outlive the Gate.
+class Reservation {
+ public:
+  Reservation() = default;
+  Reservation(Reservation&& other) noexcept;
+  Reservation& operator=(Reservation&& other) noexcept;
+  ~Reservation();
+
+  // Gives back what is beyond `bytes`; never takes more.
+  void ShrinkTo(uint64_t bytes);
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  friend class Gate;
+  Reservation(Gate* gate, uint64_t bytes) : gate_(gate), bytes_(bytes) {}
+
+  Gate* gate_ = nullptr;
+  uint64_t bytes_ = 0;
+};
+
+// Thread safe.
+class Gate {
+ public:
+  explicit Gate(const Capacity& capacity) : capacity_(capacity) {}
+
+  // RESOURCE_EXHAUSTED when running and queue are full, UNAVAILABLE while draining.
+  absl::StatusOr<Slot> Enter();
+
+  // RESOURCE_EXHAUSTED when max_total_bytes would be exceeded; says whether waiting can help.
+  absl::StatusOr<Reservation> Reserve(uint64_t bytes);
+
+  // From now on Enter answers UNAVAILABLE.
+  void Drain();
+  bool draining() const;
+
+  // Waits until no request has a place. False if that took longer than `timeout`.
+  bool AwaitIdle(absl::Duration timeout) const;
+
+  // Requests that have a place, at most the running ones.
+  uint32_t running() const;
+  uint64_t reserved_bytes() const;
+
+ private:
+  friend class Slot;
+  friend class Reservation;
+  void Leave();
+  void GiveBack(uint64_t bytes);
+
+  const Capacity capacity_;
+  mutable absl::Mutex mutex_;
+  uint64_t places_taken_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace loadlock::admission
+
+#endif  // LOADLOCK_SERVER_ADMISSION_GATE_H_
