@@ -11,16 +11,11 @@
 
 #include "absl/types/span.h"
 #include "loadlock/v1/finding.pb.h"
-
-namespace loadlock::bytes {
-class Budget;
-}  // namespace loadlock::bytes
-
-namespace loadlock::graph {
-class Builder;
-class DecodedFile;
-struct Refusal;
-}  // namespace loadlock::graph
+#include "sandbox/bytes/budget.h"
+#include "sandbox/graph/builder.h"
+#include "sandbox/graph/decoded_file.h"
+#include "sandbox/graph/node.h"
+#include "sandbox/graph/refusal.h"
 
 namespace loadlock::formats {
 
@@ -32,25 +27,26 @@ struct Input {
   absl::Span<const uint8_t> artifact;
   // Empty at the start. Receives what had to be decompressed or decoded.
   graph::DecodedFile* decoded = nullptr;
-  // Charged for every node, byte of heap and byte decoded.
+  // Charged for every node, byte of heap and byte decoded. The same that `decoded` and the
+  // builder were made with.
   bytes::Budget* budget = nullptr;
 };
 
 struct Output {
-  Output();
-  ~Output();
-
-  // Set by the caller, empty. Holds the graph and its root if `refusals` is empty;
-  // otherwise what was built so far, which nobody may use.
+  // Set by the caller, empty. Holds the graph if `refusals` is empty; otherwise what was built
+  // so far, which nobody may use.
   graph::Builder* graph = nullptr;
+  // For graph->Encode(), which may still refuse. kNoNode if `refusals` is not empty.
+  graph::NodeId root = graph::kNoNode;
   // "pickle", "joblib", "npy", or with the compression it came in: "joblib+zlib",
-  // "pickle+xz". A format that is known and refused has its name too ("zip", "gguf");
-  // empty if nothing was recognised.
+  // "pickle+xz". A format that is known and refused has its name too ("zip", "gguf"); empty
+  // if nothing was recognised.
   std::string format;
   // Not empty: refused.
   std::vector<graph::Refusal> refusals;
-  // Every name that the stream refers to, in order of first use. Also filled when the
-  // parse ends in a refusal: a report names `posix.system` even if the stream breaks later.
+  // Every name that the stream refers to, in order of first use; `trust` is not set. Also
+  // filled when the parse ends in a refusal: a report names `posix.system` even if the stream
+  // breaks later.
   std::vector<GlobalUse> globals;
 };
 

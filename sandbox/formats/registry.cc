@@ -1,0 +1,41 @@
+#include "sandbox/formats/registry.h"
+
+#include "sandbox/formats/joblib/compressed.h"
+#include "sandbox/formats/npy/npy_format.h"
+#include "sandbox/formats/pickle/pickle_format.h"
+#include "sandbox/formats/unsupported/unsupported.h"
+
+namespace loadlock::formats {
+namespace {
+
+// One line a format.
+constexpr Format kFormats[] = {
+    {IdentifyPickle, ParsePickle},
+    {IdentifyCompressed, ParseCompressed},
+    {IdentifyNpy, ParseNpy},
+    {IdentifyUnsupported, RefuseUnsupported},
+    {IdentifyHeaderlessPickle, ParseHeaderlessPickle, /*last_resort=*/true},
+};
+
+Detection DetectAmong(bytes::Bytes artifact, bool last_resort) {
+  Detection found;
+  for (const Format& format : kFormats) {
+    if (format.last_resort != last_resort) continue;
+    const char* name = format.identify(artifact);
+    if (name == nullptr) continue;
+    if (found.name != nullptr) return {nullptr, found.name, name};
+    found = {&format, name, nullptr};
+  }
+  return found;
+}
+
+}  // namespace
+
+absl::Span<const Format> Registry() { return kFormats; }
+
+Detection Detect(bytes::Bytes artifact) {
+  const Detection found = DetectAmong(artifact, /*last_resort=*/false);
+  return found.name != nullptr ? found : DetectAmong(artifact, /*last_resort=*/true);
+}
+
+}  // namespace loadlock::formats

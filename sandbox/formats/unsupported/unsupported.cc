@@ -1,0 +1,132 @@
+#include "sandbox/formats/unsupported/unsupported.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "sandbox/bytes/utf8.h"
+
+namespace loadlock::formats {
+namespace {
+
+using bytes::Bytes;
+
+bool Begins(Bytes artifact, std::string_view magic) {
+  return artifact.size() >= magic.size() &&
+         std::equal(magic.begin(), magic.end(), artifact.begin(),
+                    [](char want, uint8_t have) { return static_cast<uint8_t>(want) == have; });
+}
+
+bool IsZip(Bytes artifact) {
+  return Begins(artifact, "PK\3\4") || Begins(artifact, "PK\5\6") || Begins(artifact, "PK\7\x8");
+}
+bool IsGguf(Bytes artifact) { return Begins(artifact, "GGUF"); }
+bool IsHdf5(Bytes artifact) { return Begins(artifact, "\x89HDF\r\n\x1a\n"); }
+bool Is7z(Bytes artifact) { return Begins(artifact, "7z\xbc\xaf\x27\x1c"); }
+bool IsZstd(Bytes artifact) { return Begins(artifact, "\x28\xb5\x2f\xfd"); }
+bool IsOldJoblib(Bytes artifact) { return Begins(artifact, "ZF0x"); }
+
+// A protobuf ModelProto: ir_version is field 1, then comes a string field (2 to 6) or the
+// graph (7).
+bool IsOnnx(Bytes artifact) {
+  constexpr uint8_t kMaxIrVersion = 32;
+  return artifact.size() >= 4 && artifact[0] == 0x08 && artifact[1] >= 1 &&
+         artifact[1] <= kMaxIrVersion &&
+         (artifact[2] == 0x12 || artifact[2] == 0x1a || artifact[2] == 0x3a);
+}
+
+// A POSIX header block whose checksum holds: "ustar" alone may stand in any file.
+bool IsTar(Bytes artifact) {
+  constexpr size_t kBlock = 512;
+  constexpr size_t kChecksum = 148;
+  constexpr size_t kChecksumSize = 8;
+  constexpr size_t kMagic = 257;
+  if (artifact.size() < kBlock || !Begins(artifact.subspan(kMagic), "ustar")) return false;
+  uint64_t stated = 0;
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kBlock; ++i) {
+    const bool in_checksum = i >= kChecksum && i < kChecksum + kChecksumSize;
+    sum += in_checksum ? uint64_t{' '} : artifact[i];
+    if (in_checksum && artifact[i] >= '0' && artifact[i] <= '7') {
+      stated = stated * 8 + artifact[i] - '0';
+    }
+  }
+  return stated == sum;
+}
+
+struct Unsupported {
+  const char* name;
+  bool (*matches)(Bytes artifact);
+  const char* what;
+};
+
+constexpr Unsupported kUnsupported[] = {
+    {"zip", IsZip,
+     "a zip archive (PyTorch, TorchScript, .npz, skops, Keras), which is not supported yet; save "
+     "scikit-learn models with joblib.dump and arrays one by one with numpy.save"},
+    {"safetensors", IsSafetensors,
+     "a safetensors file, which is not supported yet; it holds no code, load it with its own "
+     "library"},
+    {"gguf", IsGguf, "a GGUF file, which is not supported yet"},
+    {"hdf5", IsHdf5, "an HDF5 file (older Keras models), which is not supported yet"},
+    {"onnx", IsOnnx, "what looks like an ONNX model, which is not supported yet"},
+    {"torch", IsLegacyTorch,
+     "a torch.save file of the format before PyTorch 1.6, which is not supported yet"},
+    {"tar", IsTar, "a tar archive; unpack it and give the files in it"},
+    {"7z", Is7z, "a 7z archive; unpack it and give the files in it"},
+    {"zstd", IsZstd, "a zstd stream, which joblib does not read either; decompress it first"},
+    {"joblib-0.9", IsOldJoblib,
+     "a file of joblib before 0.10, whose arrays lie in other files; load it where it was written "
+     "and save it with a newer joblib"},
+};
+
+const Unsupported* Find(Bytes artifact) {
+  for (const Unsupported& format : kUnsupported) {
+    if (format.matches(artifact)) return &format;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool IsLegacyTorch(Bytes artifact) {
+  // PROTO 2, LONG1 0x1950a86a20f9469cfc6c, STOP.
+  return Begins(artifact, std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50"
+                                           "\x19.",
+                                           15));
+}
+
+bool IsSafetensors(Bytes artifact) {
+  // The format's own limit on the header.
+  constexpr uint64_t kMaxHeader = 100'000'000;
+  bytes::Cursor cursor(artifact);
+  uint64_t length = 0;
+  Bytes header;
+  if (!cursor.ReadLe64(&length) || length < 2 || length > kMaxHeader ||
+      !cursor.Read(length, &header) || header[0] != '{') {
+    return false;
+  }
+  size_t end = header.size();
+  while (end > 0 && header[end - 1] == ' ') --end;
+  if (header[end - 1] != '}') return false;
+  const bool control = std::any_of(header.begin(), header.end(), [](uint8_t byte) {
+    return byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r';
+  });
+  return !control && bytes::ValidUtf8(header);
+}
+
+const char* IdentifyUnsupported(Bytes artifact) {
+  const Unsupported* format = Find(artifact);
+  return format == nullptr ? nullptr : format->name;
+}
+
+void RefuseUnsupported(const Input& input, Output* output) {
+  const Unsupported* format = Find(input.artifact);
+  output->format = format->name;
+  graph::Refusal& refusal = output->refusals.emplace_back();
+  refusal.rule_id = "UNKNOWN_FORMAT";
+  refusal.message = absl::StrCat("this is ", format->what);
+}
+
+}  // namespace loadlock::formats

@@ -1,0 +1,24 @@
+// Formats that are recognised to be refused by name, with what to do instead. This is a
+// courtesy to people, not a defence: what is not listed here is refused as unknown.
+#ifndef LOADLOCK_SANDBOX_FORMATS_UNSUPPORTED_UNSUPPORTED_H_
+#define LOADLOCK_SANDBOX_FORMATS_UNSUPPORTED_UNSUPPORTED_H_
+
+#include "sandbox/bytes/cursor.h"
+#include "sandbox/formats/format.h"
+
+namespace loadlock::formats {
+
+// "zip", "safetensors", "gguf", "hdf5", "onnx", "torch", "tar", "7z", "zstd" or "joblib-0.9".
+const char* IdentifyUnsupported(bytes::Bytes artifact);
+void RefuseUnsupported(const Input& input, Output* output);
+
+// torch.save before 1.6: several pickles, the first of a magic number.
+bool IsLegacyTorch(bytes::Bytes artifact);
+
+// A length and a JSON object of that length, all of it looked at: the length's low byte may be
+// the magic byte of anything else.
+bool IsSafetensors(bytes::Bytes artifact);
+
+}  // namespace loadlock::formats
+
+#endif  // LOADLOCK_SANDBOX_FORMATS_UNSUPPORTED_UNSUPPORTED_H_
