@@ -41,9 +41,15 @@ struct GlobalUse {
 struct ArrayInfo {
   NodeId dtype = kNoNode;     // DTYPE or DTYPE_RECORD; none if the elements are objects
   uint32_t buffer = 0;        // index of AddBuffer
-  NodeId elements = kNoNode;  // LIST, row-major in `fortran`'s order
+  NodeId elements = kNoNode;  // LIST, in row-major order
   bool fortran = false;
   std::vector<int64_t> shape;
+};
+
+// numpy scalar: the bytes of exactly one item.
+struct ScalarInfo {
+  NodeId dtype = kNoNode;
+  absl::Span<const uint8_t> raw;
 };
 
 // The wire form of Graph and Provenance (proto/loadlock/v1).
@@ -129,7 +135,7 @@ class Builder {
   NodeId RandomState(NodeId bit_generator, bool has_gauss, double gauss);
   NodeId Generator(NodeId bit_generator);
   // A value that waits for its BUILD; `what` is the caller's.
-  NodeId Pending(uint32_t what, absl::Span<const NodeId> edges);
+  NodeId Pending(uint16_t what, absl::Span<const NodeId> edges);
   // `id` becomes what `value` is; its identity and origin stay.
   void Become(NodeId id, NodeId value);
 
@@ -146,6 +152,7 @@ class Builder {
   const Buffer& buffer(NodeId id) const;               // BYTES, BYTEARRAY
   const ArrayInfo& array(NodeId id) const;             // NDARRAY, OBJECT_NDARRAY
   const GlobalUse& global(NodeId id) const;            // GLOBAL
+  const ScalarInfo& scalar(NodeId id) const;           // SCALAR
   absl::Span<const uint8_t> big_int(NodeId id) const;  // BIG_INT
   const std::vector<GlobalUse>& globals() const { return globals_; }
   size_t size() const { return nodes_.size(); }
@@ -160,10 +167,6 @@ class Builder {
 
  private:
   friend class Encoder;
-  struct ScalarInfo {
-    NodeId dtype;
-    absl::Span<const uint8_t> raw;
-  };
 
   NodeId Add(Kind kind, uint8_t flags, uint32_t extra, uint64_t payload) {
     if (!budget_->ChargeNodes(1)) return None();

@@ -45,7 +45,7 @@ enum class Kind : uint8_t {
   kBitGenerator = v1::NODE_KIND_BIT_GENERATOR,
   kRandomState = v1::NODE_KIND_RANDOM_STATE,
   kGenerator = v1::NODE_KIND_GENERATOR,
-  // A lowered value that is not whole before its BUILD; `extra` says which kind. An encoded
+  // A lowered value that is not whole before its BUILD. An encoded
   // graph never holds one.
   kPending = 128,
 };
@@ -78,7 +78,7 @@ inline constexpr uint8_t kFlagBuilt = 8;
 struct Node {
   Kind kind;
   uint8_t flags;
-  uint16_t unused;
+  uint16_t detail;  // of a pending value: what it waits to be
   uint32_t extra;
   uint64_t payload;
   // Offset of the opcode that made it, shifted left by 8, and the opcode.
