@@ -1,0 +1,19 @@
+"""Makes objects of a vetted graph.
+
+No code of the artifact is involved: classes are those that the graph names and the report's
+policy lists, and what is called is in the tables of `factories`. Nothing here trusts that the
+daemon got it right where a second look costs nothing.
+"""
+
+from loadlock._rebuild.buffers import Buffers, InlineBuffers, MappedBuffers, StreamedBuffers
+from loadlock._rebuild.columns import Columns
+from loadlock._rebuild.machine import rebuild
+
+__all__ = [
+    "Buffers",
+    "Columns",
+    "InlineBuffers",
+    "MappedBuffers",
+    "StreamedBuffers",
+    "rebuild",
+]

@@ -1,0 +1,119 @@
+"""Where the bytes of arrays come from: the answer itself, a stream, or sealed memory."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+from loadlock._errors import RebuildError
+
+if TYPE_CHECKING:
+    from loadlock._rebuild.columns import Columns
+
+Memory: TypeAlias = "bytes | bytearray | mmap.mmap"
+
+# graph.proto's BufferSource
+ARTIFACT = 1
+DECODED = 2
+
+
+class Buffers(Protocol):
+    """One block of bytes a buffer of the graph."""
+
+    def locate(self, columns: Columns) -> Located:
+        """Where each buffer is; RebuildError if one is not where the graph says."""
+
+
+class Located:
+    """Memory, offset and length of every buffer, each proven to lie inside its memory.
+
+    Attributes:
+        must_copy: The memory may not be written or is used twice, so arrays need their own.
+    """
+
+    __slots__ = ("lengths", "memories", "must_copy", "offsets")
+
+    def __init__(
+        self,
+        memories: Sequence[Memory],
+        offsets: Sequence[int],
+        lengths: Sequence[int],
+        *,
+        must_copy: bool,
+    ) -> None:
+        self.memories = memories
+        self.offsets = offsets
+        self.lengths = lengths
+        self.must_copy = must_copy
+
+    def read(self, buffer: int) -> bytes:
+        """A copy of the bytes of one buffer."""
+        start = self.offsets[buffer]
+        return bytes(self.memories[buffer][start : start + self.lengths[buffer]])
+
+
+class InlineBuffers:
+    """Buffers that came with the answer, in order."""
+
+    def __init__(self, blocks: Sequence[bytes]) -> None:
+        self._blocks = list(blocks)
+
+    def locate(self, columns: Columns) -> Located:
+        """The blocks themselves; their lengths must be those of the graph."""
+        lengths = list(map(len, self._blocks))
+        _check_lengths(lengths, columns)
+        return Located(self._blocks, [0] * len(lengths), lengths, must_copy=True)
+
+
+class StreamedBuffers:
+    """Buffers that were received into memory of our own."""
+
+    def __init__(self, blocks: Sequence[bytearray]) -> None:
+        self._blocks = list(blocks)
+
+    def locate(self, columns: Columns) -> Located:
+        """The blocks themselves; their lengths must be those of the graph."""
+        lengths = list(map(len, self._blocks))
+        _check_lengths(lengths, columns)
+        return Located(self._blocks, [0] * len(lengths), lengths, must_copy=False)
+
+
+class MappedBuffers:
+    """Buffers that are ranges of the mapped artifact or of the mapped decoded data."""
+
+    def __init__(self, sources: Mapping[int, mmap.mmap]) -> None:
+        self._sources = dict(sources)
+
+    def locate(self, columns: Columns) -> Located:
+        """Ranges of the mappings. Overlapping ones are copied: arrays must not share memory."""
+        memories: list[Memory] = []
+        for source, offset, length in zip(
+            columns.buffer_sources, columns.buffer_offsets, columns.buffer_lengths, strict=True
+        ):
+            memory: Memory = self._sources.get(source, b"")
+            if offset < 0 or length < 0 or offset + length > len(memory):
+                raise RebuildError("a buffer lies outside of what was handed over")
+            memories.append(memory)
+        return Located(
+            memories, columns.buffer_offsets, columns.buffer_lengths, must_copy=_overlap(columns)
+        )
+
+
+def _check_lengths(lengths: list[int], columns: Columns) -> None:
+    if lengths != columns.buffer_lengths:
+        raise RebuildError("the buffers received are not those of the graph")
+
+
+def _overlap(columns: Columns) -> bool:
+    if len(columns.buffer_offsets) < 2:
+        return False
+    sources = np.array(columns.buffer_sources)
+    offsets = np.array(columns.buffer_offsets, dtype=np.uint64)
+    lengths = np.array(columns.buffer_lengths, dtype=np.uint64)
+    order = np.lexsort((offsets, sources))
+    sources, offsets = sources[order], offsets[order]
+    ends = offsets + lengths[order]
+    return bool(((sources[1:] == sources[:-1]) & (offsets[1:] < ends[:-1])).any())

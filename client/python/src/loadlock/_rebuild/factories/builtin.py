@@ -1,0 +1,80 @@
+"""Factories of the standard library. Keys and members are plain: nothing hashes by Python code."""
+
+from __future__ import annotations
+
+import collections
+import functools
+from typing import Any
+
+from loadlock._rebuild.factories.call import Call, Factory, is_int
+from loadlock._rebuild.names import Name, import_name
+
+_DEFAULTS = {kind.__name__: kind for kind in (list, dict, int, float, set, str)}
+_CHECK_ARRAY = Name("sklearn.utils.validation", "check_array")
+# Parameters of check_array that a HistGradientBoosting model fixes; none of them is a callable.
+_CHECK_ARRAY_PARAMETERS = {"dtype", "ensure_all_finite", "force_all_finite"}
+
+
+def defaultdict(call: Call) -> Any:
+    """A plain type or None as default, then items."""
+    call.only(pairs=True)
+    call.arity(0, 1)
+    default = None
+    if call.args and call.args[0] is not None:
+        name = call.args[0]
+        if type(name) is not Name or name.canonical.module != "builtins":
+            raise call.fail("its default is not a plain type")
+        default = _DEFAULTS.get(name.name)
+        if default is None:
+            raise call.fail("its default is not a plain type")
+    return collections.defaultdict(default, call.pairs or {})
+
+
+def counter(call: Call) -> Any:
+    """Of a dict."""
+    call.only(pairs=True)
+    call.arity(0, 1)
+    counts = call.args[0] if call.args else {}
+    if type(counts) is not dict:
+        raise call.fail("its argument is not a dict")
+    made: collections.Counter[Any] = collections.Counter()
+    # As dicts do: Counter.update would add where there is a count already.
+    dict.update(made, counts)
+    dict.update(made, call.pairs or {})
+    return made
+
+
+def deque(call: Call) -> Any:
+    """A list or (), a maximal length or None, then elements."""
+    call.only(items=True)
+    call.arity(0, 1, 2)
+    start = call.args[0] if call.args else ()
+    longest = call.args[1] if len(call.args) == 2 else None
+    if type(start) not in (list, tuple) or not (longest is None or is_int(longest)):
+        raise call.fail("arguments")
+    made: collections.deque[Any] = collections.deque(start, longest)
+    made.extend(call.items or ())
+    return made
+
+
+def partial(call: Call) -> Any:
+    """Of check_array only, then the state (check_array, (), keywords, None)."""
+    call.only(state=True)
+    call.arity(1)
+    if call.args[0] != _CHECK_ARRAY or type(call.state) is not tuple or len(call.state) != 4:
+        raise call.fail("not a partial of check_array")
+    function, args, keywords, attributes = call.state
+    check_array = import_name(_CHECK_ARRAY)
+    if function is not check_array or args != () or attributes not in (None, {}):
+        raise call.fail("not a partial of check_array")
+    if type(keywords) is not dict or not keywords.keys() <= _CHECK_ARRAY_PARAMETERS:
+        raise call.fail("parameters")
+    return functools.partial(check_array, **keywords)
+
+
+CALLS: dict[Name, Factory] = {
+    Name("collections", "defaultdict"): defaultdict,
+    Name("collections", "Counter"): counter,
+    Name("collections", "deque"): deque,
+    Name("functools", "partial"): partial,
+}

@@ -1,0 +1,99 @@
+"""From a name that the graph lists to the object it stands for, if its trust allows the use."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loadlock._errors import RebuildError
+from loadlock._rebuild import kinds as k
+
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+# One undotted name: an attribute walk (`module.submodule.system`) never happens.
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# numpy 2 moved its core; files name the place where their numpy had it. Protocols below 3
+# write Python 2's names.
+_OLD_CORE, _NEW_CORE = "numpy.core", "numpy._core"
+_HERE, _THERE = (
+    (_NEW_CORE, _OLD_CORE) if int(np.__version__.split(".")[0]) >= 2 else (_OLD_CORE, _NEW_CORE)
+)
+_PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+
+
+class Name(NamedTuple):
+    """A name, not (yet) imported."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+    @property
+    def canonical(self) -> Name:
+        """As this process's libraries spell it."""
+        module = _PYTHON2.get(self.module, self.module)
+        if module == _THERE or module.startswith(_THERE + "."):
+            module = _HERE + module[len(_THERE) :]
+        return Name(module, self.name)
+
+
+class Names:
+    """The names of one graph with the trust that the report gave them."""
+
+    def __init__(self, trusts: Mapping[tuple[str, str], int]) -> None:
+        self._trusts = trusts
+        self._values: dict[Name, Any] = {}
+
+    def trust(self, name: Name) -> int:
+        """What the policy lets the name be; RebuildError if the report does not list it."""
+        trust = self._trusts.get(name, 0)
+        if trust == 0:
+            raise RebuildError(f"{name} is in the graph but not allowed by the report")
+        return trust
+
+    def value(self, name: Name) -> Any:
+        """The object for a name that stands as a value: a function or type, never called here."""
+        if name not in self._values:
+            if self.trust(name) != k.TRUST_NAME:
+                raise RebuildError(f"{name} may not stand as a value")
+            self._values[name] = import_name(name)
+        return self._values[name]
+
+    def new_class(self, name: Name) -> type:
+        """The class for a name of which the policy lets instances be made."""
+        if self.trust(name) not in (k.TRUST_NEW_DICT, k.TRUST_NEW_SETSTATE):
+            raise RebuildError(f"{name} may not be instantiated")
+        cls = import_name(name)
+        if not isinstance(cls, type):
+            raise RebuildError(f"{name} is not a class")
+        return cls
+
+
+def import_name(name: Name) -> Any:
+    """One attribute of one module, both imported plainly."""
+    module_name, attribute = name.canonical
+    if _MODULE.fullmatch(module_name) is None or _NAME.fullmatch(attribute) is None:
+        raise RebuildError(f"not an importable name: {str(name)[:256]!a}")
+    if module_name == "__main__":
+        raise RebuildError(f"{name} belongs to the program itself")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise RebuildError(f"the model needs {module_name}: {error}") from error
+    # Not getattr: a module's __getattr__ may import or compute anything.
+    value = vars(module).get(attribute, _MISSING)
+    if value is _MISSING:
+        raise RebuildError(f"the installed {module_name.split('.')[0]} has no {name}")
+    if isinstance(value, ModuleType):
+        raise RebuildError(f"{name} is a module")
+    return value
+
+
+_MISSING = object()
