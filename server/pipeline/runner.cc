@@ -1,0 +1,140 @@
+#include "server/pipeline/runner.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/observe/error.h"
+#include "server/pipeline/findings.h"
+#include "server/store/memfd.h"
+
+namespace loadlock::pipeline {
+namespace {
+
+using Kind = channel::ReadOutcome::Kind;
+
+// After its last frame an honest worker has nothing left but to exit.
+constexpr absl::Duration kExitGrace = absl::Milliseconds(500);
+
+// 10^7 nodes with 4 x 10^7 operands and their pools stay below; the daemon holds this in memory.
+constexpr uint64_t kMaxGraphBytes = 512 * config::kMiB;
+// 10^7 offsets of up to 10 bytes and as many opcodes.
+constexpr uint64_t kMaxProvenanceBytes = 160 * config::kMiB;
+// By the protocol of the channel.
+constexpr uint64_t kMaxResultBytes = 4 * config::kMiB;
+// Text, data and stacks of the worker itself, beside what it parses.
+constexpr uint64_t kWorkerOverhead = 256 * config::kMiB;
+
+channel::Limits ChannelLimits(const v1::Job& job) {
+  // A graph is made on the worker's heap, so it cannot honestly be larger than that.
+  return {.max_graph_bytes = std::min(kMaxGraphBytes, job.max_heap_bytes()),
+          .max_provenance_bytes = std::min(kMaxProvenanceBytes, job.max_heap_bytes()),
+          .max_result_bytes = kMaxResultBytes};
+}
+
+absl::Status CallerGaveUp() {
+  return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller cancelled");
+}
+
+absl::Status CallersDeadline() {
+  return observe::Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
+                        "the caller's deadline passed");
+}
+
+// Seals what the worker decoded and sets decoded_size, or the refusal.
+void TakeDecoded(jail::Worker& worker, const RunRequest& request, RunResult* result) {
+  struct stat info {};
+  // An empty file is not handed on, so what still happens to it does not matter.
+  if (fstat(request.decoded_fd, &info) == 0 && info.st_size == 0) return;
+  absl::StatusOr<uint64_t> size =
+      store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
+  if (absl::IsFailedPrecondition(size.status())) {
+    // The worker still maps the file. An honest one is only not gone yet.
+    worker.AwaitExit(kExitGrace);
+    size = store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
+  }
+  if (size.ok()) {
+    result->decoded_size = *size;
+  } else if (absl::IsOutOfRange(size.status())) {
+    result->refusal = Refusing("BUDGET_DECODED", size.status().message());
+  } else {
+    result->refusal = Refusing("WORKER_PROTOCOL", size.status().message());
+  }
+}
+
+}  // namespace
+
+jail::WorkerLimits LimitsOfWorkers(const config::LimitSettings& limits) {
+  jail::WorkerLimits out;
+  out.heap_bytes = limits.max_heap_bytes + kWorkerOverhead;
+  out.address_space_bytes = out.heap_bytes + limits.max_artifact_bytes + limits.max_decoded_bytes;
+  out.file_bytes = limits.max_decoded_bytes;
+  out.cpu = limits.max_cpu_time;
+  return out;
+}
+
+JailRunner::JailRunner(jail::Jail* jail, const config::LimitSettings& limits)
+    : jail_(jail), limits_(limits) {}
+
+absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
+  RunResult result;
+  const absl::Time start = absl::Now();
+  const absl::Time wall_end = start + limits_.max_wall_time;
+  const absl::Time deadline = std::min(request.deadline, wall_end);
+  absl::StatusOr<jail::Worker> worker = jail_->Acquire(deadline);
+  const absl::Time acquired = absl::Now();
+  result.wait_for_worker = acquired - start;
+  if (!worker.ok()) {
+    if (acquired >= request.deadline) return CallersDeadline();
+    return observe::Error(absl::StatusCode::kUnavailable, "NO_WORKER",
+                          absl::StrCat("no worker: ", std::string(worker.status().message())));
+  }
+  const absl::Status sent = channel::SendJob(worker->channel(), request.job.SerializeAsString(),
+                                             request.artifact_fd, request.decoded_fd);
+  if (!sent.ok()) {
+    return observe::Error(absl::StatusCode::kUnavailable, "WORKER_LOST",
+                          absl::StrCat("the worker was lost: ", std::string(sent.message())));
+  }
+  const channel::ReadOutcome outcome = channel::ReadWorkerOutput(
+      worker->channel(), ChannelLimits(request.job), deadline, request.cancelled, &result.output);
+  result.parse = absl::Now() - acquired;
+  if (outcome.kind == Kind::kComplete) {
+    TakeDecoded(*worker, request, &result);
+    return result;
+  }
+  if (outcome.kind == Kind::kCancelled) return CallerGaveUp();
+  if (outcome.kind == Kind::kDeadline) {
+    if (request.deadline < wall_end) return CallersDeadline();
+    worker->Kill(jail::WorkerExit::Cause::kDeadline);
+  }
+  if (outcome.kind == Kind::kViolation) worker->NoteViolation(outcome.syscall_nr, outcome.arch);
+  const RunLimits run_limits = {.wall = limits_.max_wall_time,
+                                .cpu = limits_.max_cpu_time,
+                                .heap_bytes = limits_.max_heap_bytes,
+                                .decoded_bytes = limits_.max_decoded_bytes};
+  absl::StatusOr<v1::Finding> why = WhyNoOutput(outcome, worker->AwaitExit(kExitGrace), run_limits);
+  if (!why.ok()) return why.status();
+  result.refusal = *std::move(why);
+  return result;
+}
+
+v1::Tier JailRunner::tier() const {
+  switch (jail_->tier()) {
+    case jail::Tier::kA:
+      return v1::TIER_A;
+    case jail::Tier::kB:
+      return v1::TIER_B;
+    case jail::Tier::kC:
+      return v1::TIER_C;
+  }
+  return v1::TIER_UNSPECIFIED;
+}
+
+std::string JailRunner::tier_reason() const { return jail_->tier_reason(); }
+
+uint32_t JailRunner::ready_workers() const { return jail_->ready_workers(); }
+
+}  // namespace loadlock::pipeline

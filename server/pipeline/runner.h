@@ -1,0 +1,72 @@
+// Runs one job in one worker.
+#ifndef LOADLOCK_SERVER_PIPELINE_RUNNER_H_
+#define LOADLOCK_SERVER_PIPELINE_RUNNER_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "loadlock/v1/finding.pb.h"
+#include "loadlock/v1/report.pb.h"
+#include "loadlock/v1/worker.pb.h"
+#include "sandbox/channel/daemon_end.h"
+#include "sandbox/jail/jail.h"
+#include "server/config/settings.h"
+
+namespace loadlock::pipeline {
+
+struct RunRequest {
+  v1::Job job;
+  int artifact_fd = -1;  // Sealed, read-only.
+  int decoded_fd = -1;   // Empty memory file, read-write.
+  // The caller's own deadline; the wall time limit applies besides.
+  absl::Time deadline = absl::InfiniteFuture();
+  // May be empty; must not block.
+  std::function<bool()> cancelled;
+};
+
+struct RunResult {
+  // Set: the artifact is refused, and there is no output.
+  std::optional<v1::Finding> refusal;
+  channel::WorkerOutput output;  // Hostile.
+  uint64_t decoded_size = 0;     // The decoded memory file is sealed if this is not 0.
+  absl::Duration wait_for_worker;
+  absl::Duration parse;
+};
+
+// Thread safe.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  // Errors mean that nothing is known about the artifact: CANCELLED, DEADLINE_EXCEEDED (the
+  // caller's deadline), UNAVAILABLE (no worker), INTERNAL.
+  virtual absl::StatusOr<RunResult> Run(const RunRequest& request) = 0;
+  virtual v1::Tier tier() const = 0;
+  virtual std::string tier_reason() const = 0;
+  virtual uint32_t ready_workers() const = 0;
+};
+
+// The real one. `jail` must outlive it.
+class JailRunner : public Runner {
+ public:
+  JailRunner(jail::Jail* jail, const config::LimitSettings& limits);
+
+  absl::StatusOr<RunResult> Run(const RunRequest& request) override;
+  v1::Tier tier() const override;
+  std::string tier_reason() const override;
+  uint32_t ready_workers() const override;
+
+ private:
+  jail::Jail* const jail_;
+  const config::LimitSettings limits_;
+};
+
+// What a worker process may take at most, whatever its artifact.
+jail::WorkerLimits LimitsOfWorkers(const config::LimitSettings& limits);
+
+}  // namespace loadlock::pipeline
+
+#endif  // LOADLOCK_SERVER_PIPELINE_RUNNER_H_

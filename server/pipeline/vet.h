@@ -1,0 +1,93 @@
+// The way of one artifact: store, worker, verification, report.
+#ifndef LOADLOCK_SERVER_PIPELINE_VET_H_
+#define LOADLOCK_SERVER_PIPELINE_VET_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "loadlock/v1/report.pb.h"
+#include "sandbox/channel/unique_fd.h"
+#include "server/admission/gate.h"
+#include "server/admission/grant.h"
+#include "server/config/settings.h"
+#include "server/observe/log.h"
+#include "server/pipeline/runner.h"
+#include "server/policy/policy.h"
+#include "server/store/artifact.h"
+#include "server/store/roots.h"
+#include "server/verify/verify.h"
+
+namespace loadlock::pipeline {
+
+struct Request {
+  // For the log and the report.
+  std::string id;
+  // One of the three: a path under a root, bytes (which must outlive Vet), or a complete upload.
+  std::string path;
+  std::optional<absl::string_view> content;
+  std::optional<store::Artifact> upload;
+  // Name; empty: "default".
+  std::string policy;
+  // Lower-case hex; empty: any.
+  std::string expected_sha256;
+  absl::Time deadline = absl::InfiniteFuture();
+  // May be empty; must not block.
+  std::function<bool()> cancelled;
+};
+
+// A vetted artifact. If it is refused only the report counts.
+struct Vetted {
+  v1::Report report;
+  // Present exactly if the verdict is ACCEPTED.
+  std::optional<verify::VerifiedGraph> graph;
+  // Sealed, open for reading only. `decoded` is invalid if decoded_size is 0.
+  channel::UniqueFd artifact;
+  channel::UniqueFd decoded;
+  uint64_t artifact_size = 0;
+  uint64_t decoded_size = 0;
+  // To be held as long as graph and descriptors are.
+  admission::Reservation reservation;
+};
+
+// What a Vetter works with; all must outlive it.
+struct Parts {
+  config::LimitSettings limits;
+  const store::Roots* roots = nullptr;
+  const policy::PolicySet* policies = nullptr;
+  admission::Gate* gate = nullptr;
+  Runner* runner = nullptr;
+  const observe::Log* log = nullptr;
+};
+
+// Thread safe.
+class Vetter {
+ public:
+  explicit Vetter(Parts parts) : parts_(std::move(parts)) {}
+
+  // Blocks until there is a verdict. A refusal is no error; errors (with ErrorInfo) mean that
+  // there is no verdict: INVALID_ARGUMENT (which field), NOT_FOUND, PERMISSION_DENIED,
+  // RESOURCE_EXHAUSTED (which limit), CANCELLED, DEADLINE_EXCEEDED, UNAVAILABLE, INTERNAL.
+  // Logs one line either way.
+  absl::StatusOr<Vetted> Vet(Request request) const;
+
+ private:
+  struct Run;
+  absl::StatusOr<Vetted> Decide(Request& request) const;
+  absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request) const;
+  absl::Status TakeIn(Request& request, Run* run) const;
+  absl::Status Parse(const Request& request, Run* run) const;
+  absl::Status Judge(RunResult result, Run* run) const;
+  void LogVerdict(const v1::Report& report) const;
+
+  const Parts parts_;
+};
+
+}  // namespace loadlock::pipeline
+
+#endif  // LOADLOCK_SERVER_PIPELINE_VET_H_
