@@ -45,12 +45,14 @@ bool AppendFloat(double value, NodeId node, std::string* out) {
   return true;
 }
 
+// Zero if `raw` is not exactly one T.
 template <typename T>
 T Load(absl::Span<const uint8_t> raw, bool swap) {
-  uint8_t ordered[sizeof(T)];
-  std::copy(raw.begin(), raw.end(), ordered);
+  uint8_t ordered[sizeof(T)] = {};
+  T value{};
+  if (raw.size() != sizeof(T)) return value;
+  std::memcpy(ordered, raw.data(), sizeof(T));
   if (swap) std::reverse(ordered, ordered + sizeof(T));
-  T value;
   std::memcpy(&value, ordered, sizeof(T));
   return value;
 }
@@ -100,7 +102,7 @@ bool AppendScalar(const Builder& builder, NodeId node, std::string* out) {
   const absl::Span<const uint8_t> raw = scalar.raw;
   switch (typestr[1]) {
     case 'b':
-      AppendInt(raw[0] != 0 ? 1 : 0, out);
+      AppendInt(Load<uint8_t>(raw, false) != 0 ? 1 : 0, out);
       return true;
     case 'i':
     case 'u':
