@@ -299,5 +299,3 @@ class Encoder(GraphWriter):
             parts.append(ABSENT if part is None else self.visit(part))
         self.patch(node, callee, *parts)
         return node
-
-

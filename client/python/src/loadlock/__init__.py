@@ -1,0 +1,121 @@
+"""Loads machine-learning models without unpickling them.
+
+    import loadlock
+
+    model = loadlock.load("model.joblib")
+    report = loadlock.audit("model.joblib")
+
+A daemon, loadlockd, parses the file in a sandbox, checks every name in it against a policy, and
+hands over an inert graph; the object is rebuilt here from that graph. Nothing in the file runs,
+neither there nor here.
+
+Which daemon: `address` ("unix:/path", "host:port" or "private"); else the environment's
+LOADLOCK_ADDRESS; else the one at /run/loadlock/loadlock.sock; else a private one is started
+(found by the environment's LOADLOCKD, or in PATH) and ends with this process.
+
+Exceptions:
+    Refused: the policy does not accept the file. `refused.report` says why and where.
+    Error: no verdict; `error.status` and `error.reason` say what went wrong.
+    RebuildError: an Error: accepted, but not buildable with what is installed here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from loadlock._client import Client, PolicySummary, ServerInfo
+from loadlock._errors import Error, RebuildError, Refused
+from loadlock._report import (
+    Finding,
+    GlobalUse,
+    Report,
+    Severity,
+    Tier,
+    Timing,
+    Trust,
+    Verdict,
+)
+
+__all__ = [
+    "Client",
+    "Error",
+    "Finding",
+    "GlobalUse",
+    "PolicySummary",
+    "RebuildError",
+    "Refused",
+    "Report",
+    "ServerInfo",
+    "Severity",
+    "Tier",
+    "Timing",
+    "Trust",
+    "Verdict",
+    "audit",
+    "load",
+]
+__version__ = "0.1.0"
+
+# One client an address, so that a program that loads many models connects once.
+_clients: dict[str | None, Client] = {}
+_clients_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _clients_lock
+    _clients_lock = threading.Lock()
+    _clients.clear()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _client(address: str | None) -> Client:
+    with _clients_lock:
+        return _clients.setdefault(address, Client(address))
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    policy: str = "default",
+    address: str | None = None,
+    expected_sha256: str | None = None,
+) -> Any:
+    """The model in the file, rebuilt from its vetted graph. Nothing in the file runs.
+
+    Args:
+        path: The file; the daemon opens it, so over TCP it is a path there.
+        policy: Name of the policy that says what may be in it.
+        address: Which daemon, see the module's help.
+        expected_sha256: Refuse any other content (64 hex digits).
+
+    Raises:
+        Refused: The policy does not accept it; carries the report.
+        RebuildError: It was accepted but does not fit what is installed here.
+        Error: No verdict (no such file, no daemon, too large, ...).
+    """
+    return _client(address).load(path, policy=policy, expected_sha256=expected_sha256)
+
+
+def audit(
+    path: str | os.PathLike[str],
+    *,
+    policy: str = "default",
+    address: str | None = None,
+    expected_sha256: str | None = None,
+) -> Report:
+    """What the file holds and what the policy says of it. A refusal is a report as well.
+
+    Args:
+        path: The file, as for load.
+        policy: Name of the policy.
+        address: Which daemon, see the module's help.
+        expected_sha256: Refuse any other content (64 hex digits).
+
+    Raises:
+        Error: No verdict (no such file, no daemon, too large, ...).
+    """
+    return _client(address).audit(path, policy=policy, expected_sha256=expected_sha256)
