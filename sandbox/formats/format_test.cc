@@ -1,0 +1,173 @@
+#include "sandbox/formats/format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "sandbox/formats/registry.h"
+#include "sandbox/formats/testing.h"
+
+namespace loadlock::formats {
+namespace {
+
+using testing::HasSubstr;
+
+// Bounds what a test over thousands of variants may take: none may hang.
+class Stopwatch {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+class RealFileTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(RealFileTest, IsRecognisedAndAccepted) {
+  const Blob artifact = ReadTestFile(GetParam());
+  const Parsed parsed(artifact);
+  ASSERT_EQ(parsed.rule(), "") << parsed.message();
+  EXPECT_EQ(parsed.format(), FormatOf(GetParam()));
+  EXPECT_GT(parsed.encoded().nodes, 0u);
+}
+
+TEST_P(RealFileTest, EveryTruncationIsRefused) {
+  const Blob artifact = ReadTestFile(GetParam());
+  for (size_t length = 0; length < artifact.size(); ++length) {
+    const Blob cut(artifact.begin(), artifact.begin() + static_cast<ptrdiff_t>(length));
+    const Parsed parsed(cut);
+    ASSERT_NE(parsed.rule(), "") << length << " of " << artifact.size() << " bytes";
+    ASSERT_NE(parsed.message(), "");
+    ASSERT_EQ(parsed.output().root, graph::kNoNode);
+  }
+}
+
+TEST_P(RealFileTest, AnythingThatFollowsIsRefused) {
+  Blob artifact = ReadTestFile(GetParam());
+  const size_t size = artifact.size();
+  for (const char* tail : {"\n", ".", "N.", "PK\5\6", "\x80\4N."}) {
+    artifact.resize(size);
+    artifact.insert(artifact.end(), tail, tail + std::char_traits<char>::length(tail));
+    EXPECT_NE(Parsed(artifact).rule(), "") << tail;
+  }
+  artifact.resize(size);
+  artifact.push_back(0);
+  EXPECT_NE(Parsed(artifact).rule(), "");
+}
+
+// Most flips change a value and stay valid; the point is that each ends, with a verdict, within
+// the budget.
+TEST_P(RealFileTest, FlippedBytesEndInAVerdict) {
+  const Blob artifact = ReadTestFile(GetParam());
+  const Stopwatch watch;
+  for (size_t i = 0; i < artifact.size(); ++i) {
+    for (const uint8_t flip : {0x01, 0x80, 0xff}) {
+      Blob changed = artifact;
+      changed[i] ^= flip;
+      const Parsed parsed(changed);
+      ASSERT_EQ(parsed.rule().empty(),
+                parsed.output().root != graph::kNoNode || !parsed.output().refusals.empty());
+      ASSERT_LE(parsed.decoded().size(), SmallBudget().max_decoded_bytes);
+    }
+  }
+  EXPECT_LT(watch.Seconds(), 120);
+}
+
+std::string TestName(const testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, RealFileTest, testing::ValuesIn(TestFiles()), TestName);
+
+TEST(RealFilesTest, CoverEveryFormat) {
+  std::set<std::string> formats;
+  for (const std::string& file : TestFiles()) formats.insert(FormatOf(file));
+  for (const char* format :
+       {"pickle", "joblib", "npy", "joblib+zlib", "joblib+gzip", "joblib+bz2", "joblib+lzma",
+        "joblib+xz", "joblib+lz4", "pickle+zlib", "pickle+lz4"}) {
+    EXPECT_TRUE(formats.contains(format)) << format;
+  }
+}
+
+TEST(DetectTest, EmptyAndUnknownFilesAreRefused) {
+  EXPECT_EQ(Parsed(Blob()).rule(), "UNKNOWN_FORMAT");
+  const Blob unknown = ToBlob("\xfe\xff whatever");
+  const Parsed parsed(unknown);
+  EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT");
+  EXPECT_EQ(parsed.format(), "");
+  EXPECT_THAT(parsed.message(), HasSubstr("\\xfe\\xff what"));
+}
+
+// A safetensors length whose low bytes are a pickle's or a zlib stream's first bytes.
+Blob SafetensorsOfLength(uint64_t length) {
+  Blob artifact;
+  for (int i = 0; i < 8; ++i) artifact.push_back(static_cast<uint8_t>(length >> (8 * i)));
+  artifact.push_back('{');
+  artifact.resize(8 + length - 1, ' ');
+  artifact.push_back('}');
+  return artifact;
+}
+
+TEST(DetectTest, FirstByteAloneDecidesNothing) {
+  const Blob like_zlib = SafetensorsOfLength(0x78);
+  EXPECT_EQ(Parsed(like_zlib).format(), "safetensors");
+  const Blob like_pickle = SafetensorsOfLength(0x80);
+  EXPECT_EQ(Parsed(like_pickle).format(), "safetensors");
+  // Even the second byte: 78 9c, and a PROTO of protocol 4 with an opcode behind it (MEMOIZE).
+  EXPECT_EQ(Parsed(SafetensorsOfLength(0x9c78)).format().empty(), true);
+  EXPECT_EQ(Parsed(SafetensorsOfLength(0x940480)).format().empty(), true);
+}
+
+TEST(DetectTest, TwoFittingFormatsAreRefused) {
+  for (const uint64_t length : {uint64_t{0x9c78}, uint64_t{0x940480}}) {
+    const Blob artifact = SafetensorsOfLength(length);
+    const Parsed parsed(artifact);
+    EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT");
+    EXPECT_THAT(parsed.message(), HasSubstr("safetensors"));
+    EXPECT_THAT(parsed.message(), HasSubstr("readers differ"));
+  }
+}
+
+TEST(DetectTest, EveryFormatIdentifiesOnlyItsOwnFiles) {
+  for (const std::string& file : TestFiles()) {
+    const Blob artifact = ReadTestFile(file);
+    int fitting = 0;
+    for (const Format& format : Registry()) {
+      if (!format.last_resort && format.identify(artifact) != nullptr) ++fitting;
+    }
+    EXPECT_LE(fitting, 1) << file;
+  }
+}
+
+TEST(GlobalsTest, AreKeptWhenTheStreamBreaksLater) {
+  const Blob artifact = ToBlob("\x80\2cposix\nsystem\n\x8c\2idq\1\x85R\xff");
+  const Parsed parsed(artifact);
+  EXPECT_NE(parsed.rule(), "");
+  EXPECT_EQ(parsed.format(), "pickle");
+  ASSERT_TRUE(parsed.Names("posix", "system"));
+  EXPECT_EQ(parsed.output().globals[0].first_offset(), 2u);
+  EXPECT_EQ(parsed.output().globals[0].opcode(), "GLOBAL");
+}
+
+TEST(BudgetTest, RunsOutAsARefusal) {
+  const Blob artifact = ReadTestFile("joblib__logistic");
+  bytes::BudgetLimits nodes = SmallBudget();
+  nodes.max_nodes = 3;
+  EXPECT_EQ(Parsed(artifact, nodes).rule(), "BUDGET_NODES");
+  bytes::BudgetLimits heap = SmallBudget();
+  heap.max_heap_bytes = 64;
+  EXPECT_EQ(Parsed(artifact, heap).rule(), "BUDGET_HEAP");
+}
+
+}  // namespace
+}  // namespace loadlock::formats

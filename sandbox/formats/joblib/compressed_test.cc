@@ -1,0 +1,99 @@
+#include "sandbox/formats/joblib/compressed.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <chrono>
+#include <string>
+
+#include "sandbox/formats/testing.h"
+
+namespace loadlock::formats {
+namespace {
+
+using testing::HasSubstr;
+
+Blob Zlib(const Blob& data) {
+  uLongf size = compressBound(data.size());
+  Blob out(size);
+  EXPECT_EQ(compress2(out.data(), &size, data.data(), data.size(), 9), Z_OK);
+  out.resize(size);
+  return out;
+}
+
+const char kPoison[] = "cposix\nsystem\n(S'id'\ntR.";
+
+TEST(CompressedTest, ArraysAreRangesOfTheDecodedFile) {
+  for (const char* file : {"joblib+zlib__logistic", "joblib+lz4__logistic"}) {
+    const Blob artifact = ReadTestFile(file);
+    const Parsed parsed(artifact);
+    ASSERT_EQ(parsed.rule(), "") << parsed.message();
+    v1::Graph graph;
+    ASSERT_TRUE(graph.ParseFromString(parsed.encoded().graph));
+    ASSERT_GT(graph.buffer_sources_size(), 0);
+    for (int i = 0; i < graph.buffer_sources_size(); ++i) {
+      EXPECT_EQ(graph.buffer_sources(i), v1::BUFFER_SOURCE_DECODED);
+      EXPECT_LE(graph.buffer_offsets(i) + graph.buffer_lengths(i), parsed.decoded().size());
+    }
+  }
+}
+
+TEST(CompressedTest, HoldsTheSameGraphAsTheUncompressedFile) {
+  const Blob plain = ReadTestFile("joblib__logistic");
+  const Blob compressed = ReadTestFile("joblib+zlib__logistic");
+  const Parsed first(plain);
+  const Parsed second(compressed);
+  ASSERT_EQ(second.rule(), "") << second.message();
+  EXPECT_EQ(first.encoded().nodes, second.encoded().nodes);
+  ASSERT_EQ(first.output().globals.size(), second.output().globals.size());
+  for (size_t i = 0; i < first.output().globals.size(); ++i) {
+    EXPECT_EQ(first.output().globals[i].name(), second.output().globals[i].name());
+  }
+}
+
+TEST(CompressedTest, PoisonIsSeenThroughTheCompression) {
+  const Blob artifact = Zlib(ToBlob(kPoison));
+  const Parsed parsed(artifact);
+  EXPECT_EQ(parsed.format(), "pickle+zlib");
+  EXPECT_TRUE(parsed.Names("posix", "system"));
+}
+
+TEST(CompressedTest, NamesAreKnownEvenIfTheStreamIsCut) {
+  Blob data = ToBlob(kPoison);
+  data.pop_back();
+  for (int i = 0; i < 20'000; ++i) data.push_back("N0"[i % 2]);
+  data.push_back('.');
+  Blob artifact = Zlib(data);
+  artifact.resize(artifact.size() - 5);
+  const Parsed parsed(artifact);
+  EXPECT_EQ(parsed.rule(), "TRUNCATED");
+  EXPECT_THAT(parsed.message(), HasSubstr("zlib"));
+  EXPECT_TRUE(parsed.Names("posix", "system"));
+}
+
+TEST(CompressedTest, NothingButAPickleIsReadInside) {
+  const Blob npy = ReadTestFile("npy__version1");
+  const Blob pickle = ReadTestFile("pickle__plain_protocol4");
+  for (const auto& [inner, name] : {std::pair{npy, "npy"}, std::pair{Zlib(pickle), "zlib"},
+                                    std::pair{ReadTestFile("joblib+gzip__arrays"), "gzip"},
+                                    std::pair{ToBlob("PK\3\4.."), "zip"}}) {
+    const Blob artifact = Zlib(inner);
+    const Parsed parsed(artifact);
+    EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT") << name;
+    EXPECT_THAT(parsed.message(), HasSubstr(std::string("holds ") + name));
+  }
+  const Blob empty = Zlib({});
+  EXPECT_EQ(Parsed(empty).rule(), "TRUNCATED");
+}
+
+TEST(CompressedTest, BombIsRefusedQuickly) {
+  const Blob bomb = Zlib(Blob(uint64_t{256} << 20));
+  const auto start = std::chrono::steady_clock::now();
+  const Parsed parsed(bomb);
+  EXPECT_EQ(parsed.rule(), "BUDGET_DECODED");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+}
+
+}  // namespace
+}  // namespace loadlock::formats

@@ -1,0 +1,77 @@
+#include "sandbox/formats/unsupported/unsupported.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "sandbox/formats/testing.h"
+
+namespace loadlock::formats {
+namespace {
+
+using std::string_view_literals::operator""sv;
+using testing::HasSubstr;
+
+struct Case {
+  std::string_view begin;
+  std::string_view format;
+};
+
+TEST(UnsupportedTest, IsRefusedByName) {
+  const Case cases[] = {
+      {"PK\3\4\x14\0\0\0"sv, "zip"},
+      {"PK\5\6\0\0\0\0"sv, "zip"},
+      {"GGUF\3\0\0\0"sv, "gguf"},
+      {"\x89HDF\r\n\x1a\n\0"sv, "hdf5"},
+      {"7z\xbc\xaf\x27\x1c\0\4"sv, "7z"},
+      {"\x28\xb5\x2f\xfd\x04\x58"sv, "zstd"},
+      {"ZF0x19         x\x9c"sv, "joblib-0.9"},
+      {"\x08\x07\x12\x07pytorch"sv, "onnx"},
+      {"\x02\0\0\0\0\0\0\0{}"sv, "safetensors"},
+      {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."sv, "torch"},
+  };
+  for (const Case& c : cases) {
+    const Blob artifact = ToBlob(c.begin);
+    const Parsed parsed(artifact);
+    EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT") << c.format;
+    EXPECT_EQ(parsed.format(), c.format);
+    EXPECT_THAT(parsed.message(), HasSubstr("this is ")) << c.format;
+  }
+}
+
+Blob TarHeader() {
+  Blob block(1024, 0);
+  block[0] = 'a';
+  const std::string_view magic = "ustar\00000"sv;
+  std::copy(magic.begin(), magic.end(), block.begin() + 257);
+  unsigned sum = 8 * ' ';
+  for (const uint8_t byte : block) sum += byte;
+  char text[8];
+  std::snprintf(text, sizeof(text), "%06o", sum);
+  std::copy(text, text + 7, block.begin() + 148);
+  block[155] = ' ';
+  return block;
+}
+
+TEST(UnsupportedTest, TarNeedsItsChecksum) {
+  Blob tar = TarHeader();
+  EXPECT_EQ(Parsed(tar).format(), "tar");
+  tar[1] = 'b';
+  EXPECT_NE(Parsed(tar).format(), "tar");
+}
+
+TEST(IsSafetensorsTest, LooksAtTheWholeHeader) {
+  EXPECT_TRUE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{}  "sv)));
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x05\0\0\0\0\0\0\0{}  "sv)));  // longer than the file
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0[]  "sv)));  // no object
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{] }"sv.substr(0, 11))));
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{\0\0}"sv)));  // no text
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{\xff\xfe}"sv)));
+  EXPECT_FALSE(IsSafetensors(ToBlob("\xff\xff\xff\xff\xff\xff\xff\xff{}"sv)));
+  EXPECT_FALSE(IsSafetensors(ToBlob("\x00\0\0\0\0\0\0\0{}"sv)));
+}
+
+}  // namespace
+}  // namespace loadlock::formats
