@@ -1,0 +1,1 @@
+"""Tests against a real loadlockd, over real sockets, in the real sandbox."""

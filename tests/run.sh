@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Sets up what the tests need, builds, and runs them all; see --help.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/../deploy/lib/setup.sh"
+
+usage() {
+  cat <<'TEXT'
+tests/run.sh [--asan|--no-asan] [--tsan] [--tidy] [--long]
+
+Installs missing packages (apt, as root or by sudo; Python into build/venv by hash),
+builds release, and runs unit, layout and integration tests with both scikit-learns.
+
+  --asan      the same with AddressSanitizer and UBSan too (the default)
+  --no-asan   without them
+  --tsan      the unit tests below server/rpc with ThreadSanitizer
+  --tidy      clang-tidy over every source file
+  --long      10,000 mutated models instead of 2,000, every offset of more files
+TEXT
+}
+
+asan=1 tsan=0 tidy=0 long=0
+while (($#)); do
+  case "$1" in
+    --asan) asan=1 ;;
+    --no-asan) asan=0 ;;
+    --tsan) tsan=1 ;;
+    --tidy) tidy=1 ;;
+    --long) long=1 ;;
+    -h | --help) usage && exit 0 ;;
+    *) usage >&2 && die "unknown option $1" ;;
+  esac
+  shift
+done
+
+venv="$LOADLOCK_ROOT/build/venv"
+debian_venv="$LOADLOCK_ROOT/build/venv-debian"
+results="$LOADLOCK_ROOT/build/results"
+failed=0
+
+lists=(deploy/packages/build.txt deploy/packages/test.txt)
+((tidy)) && lists+=(deploy/packages/tidy.txt)
+command -v go >/dev/null || lists+=(deploy/packages/go.txt)
+install_packages "${lists[@]}"
+make_venv "$venv" tests/requirements.lock
+make_venv "$debian_venv" tests/requirements-debian.lock --system-site-packages
+install_client "$venv" "$debian_venv"
+rm -rf "$results" && mkdir -p "$results"
+
+# grpcurl of a version that Debian 12's Go still builds; go.sum's database checks the source.
+grpcurl_version=v1.9.1
+if [[ ! -x build/tools/grpcurl ]]; then
+  say "grpcurl $grpcurl_version"
+  GOBIN="$LOADLOCK_ROOT/build/tools" GOFLAGS=-modcacherw \
+    go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
+fi
+
+unit() {
+  local preset="$1"
+  say "Unit tests: $preset"
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" \
+    --output-junit "$results/unit-$preset.xml" || failed=1
+}
+
+# python_tests NAME PRESET VENV ARGUMENTS...
+python_tests() {
+  local name="$1" preset="$2" python="$3/bin/python"
+  shift 3
+  say "$name"
+  LOADLOCK_BUILD="$LOADLOCK_ROOT/build/$preset" LOADLOCK_LONG="$long" PYTHONDONTWRITEBYTECODE=1 \
+    "$python" -m pytest -q -c tests/pytest.ini --rootdir tests \
+    --junitxml "$results/${name// /-}.xml" "$@" || failed=1
+}
+
+build release
+unit release
+python_tests "layout" release "$venv" tests/layout
+python_tests "client" release "$venv" client/python/tests
+python_tests "integration" release "$venv" tests/integration
+python_tests "integration, scikit-learn of Debian" release "$debian_venv" tests/integration -m models
+
+if ((asan)); then
+  build asan
+  unit asan
+  python_tests "integration with sanitizers" asan "$venv" tests/integration
+fi
+if ((tsan)); then
+  build tsan
+  unit tsan
+fi
+if ((tidy)); then
+  say "clang-tidy"
+  run-clang-tidy -quiet -p build/release "^$LOADLOCK_ROOT/(sandbox|server|client|tests)/" || failed=1
+fi
+
+say "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
+"$venv/bin/python" tests/summary.py "$results" || failed=1
+exit "$failed"
