@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sandbox/bytes/budget.h"
+#include "sandbox/bytes/cursor.h"
 #include "sandbox/formats/format.h"
 #include "sandbox/graph/builder.h"
 #include "sandbox/graph/decoded_file.h"
