@@ -23,6 +23,7 @@ _OLD_CORE, _NEW_CORE = "numpy.core", "numpy._core"
 _HERE, _THERE = (
     (_NEW_CORE, _OLD_CORE) if int(np.__version__.split(".")[0]) >= 2 else (_OLD_CORE, _NEW_CORE)
 )
+_MISSING = object()
 _PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
@@ -79,14 +80,9 @@ class Names:
 def import_name(name: Name) -> Any:
     """One attribute of one module, both imported plainly."""
     module_name, attribute = name.canonical
-    if _MODULE.fullmatch(module_name) is None or _NAME.fullmatch(attribute) is None:
+    if _NAME.fullmatch(attribute) is None:
         raise RebuildError(f"not an importable name: {str(name)[:256]!a}")
-    if module_name == "__main__":
-        raise RebuildError(f"{name} belongs to the program itself")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise RebuildError(f"the model needs {module_name}: {error}") from error
+    module = _module(module_name)
     # Not getattr: a module's __getattr__ may import or compute anything.
     value = vars(module).get(attribute, _MISSING)
     if value is _MISSING:
@@ -96,4 +92,12 @@ def import_name(name: Name) -> Any:
     return value
 
 
-_MISSING = object()
+def _module(name: str) -> ModuleType:
+    if _MODULE.fullmatch(name) is None:
+        raise RebuildError(f"not an importable module: {name[:256]!a}")
+    if name == "__main__":
+        raise RebuildError("a model may not refer to the running program")
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise RebuildError(f"the model needs {name}: {error}") from error

@@ -6,6 +6,7 @@ here first. That indices inside are in range, the daemon has proven.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from loadlock._rebuild.factories.call import Call, Factory, is_int, is_number
 from loadlock._rebuild.names import Name, import_name
 
+_TREE = Name("sklearn.tree._tree", "Tree")
 _LOSSES = "sklearn._loss._loss"
 # Loss class to number of parameters, each a float.
 _LOSS_PARAMETERS = {
@@ -49,6 +51,12 @@ _METRIC_CLASSES = {
 }
 
 
+@cache
+def _tree_class() -> Any:
+    """Looked up once: a boosted model has hundreds."""
+    return import_name(_TREE)
+
+
 def tree(call: Call) -> Any:
     """Tree(n_features, n_classes, n_outputs), then its nodes and values."""
     call.only(state=True)
@@ -76,7 +84,7 @@ def tree(call: Call) -> Any:
         raise call.fail("values")
     if not is_int(state["max_depth"]) or state["max_depth"] < 0:
         raise call.fail("depth")
-    made = import_name(call.name)(features, classes, outputs)
+    made = _tree_class()(features, classes, outputs)
     made.__setstate__(state)
     return made
 
@@ -175,7 +183,7 @@ def imputer_triplet(call: Call) -> Any:
 
 
 CALLS: dict[Name, Factory] = {
-    Name("sklearn.tree._tree", "Tree"): tree,
+    _TREE: tree,
     Name("sklearn.neighbors._kd_tree", "newObj"): neighbours,
     Name("sklearn.neighbors._ball_tree", "newObj"): neighbours,
     Name(_METRICS, "newObj"): metric,
