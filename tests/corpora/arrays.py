@@ -134,7 +134,8 @@ def scalars_and_buffers(canary: str) -> Iterator[Case]:
         yield case(f"scalar-{what}", held(op.call(SCALAR, *args)))
     for what, args in {
         "short": (eight, f8, (2,), "C"), "huge": (eight, f8, (2**61,), "C"), "order": (eight, f8, (1,), "K"),
-        "negative": (eight, f8, (-1,), "C"), "int": (8, f8, (1,), "C"), "array": (array((1,), f8, eight), f8, (1,), "C"),
+        "negative": (eight, f8, (-1,), "C"), "int": (8, f8, (1,), "C"),
+        "array": (array((1,), f8, eight), f8, (1,), "C"),
         "str": ("\0" * 8, f8, (1,), "C"), "few": (eight, f8),
     }.items():  # fmt: skip
         yield case(f"frombuffer-{what}", held(op.call(FROMBUFFER, *args)))
@@ -229,6 +230,8 @@ def joblib_arrays(canary: str) -> Iterator[Case]:
     """Array bytes stand between opcodes: who miscounts them reads other opcodes."""
     sixteen = b"\0" * 16
     evil = op.stream(system(canary))
+    far = dtype("V8", (3, "|", None, ("a",), {"a": (dtype("f8"), 2**30)}, 8, 1, 0))
+    objects = array((1,), dtype("O8"), [1])
     variants = {
         "short": ({"shape": (3,)}, sixteen), "long": ({"shape": (1,)}, sixteen),
         "overflow": ({"shape": (2**32, 2**32)}, sixteen), "huge": ({"shape": (2**60,)}, sixteen),
@@ -238,15 +241,17 @@ def joblib_arrays(canary: str) -> Iterator[Case]:
         "memmap": ({"subclass": op.Raw(op.global_("numpy", "memmap"))}, sixteen),
         "class-payload": ({"subclass": op.Raw(system(canary))}, sixteen),
         "dtype-text": ({"dtype": "f8"}, sixteen), "dtype-none": ({"dtype": None}, sixteen),
-        "dtype-field-offset": ({"dtype": dtype("V8", (3, "|", None, ("a",), {"a": (dtype("f8"), 2**30)}, 8, 1, 0))}, sixteen),
+        "dtype-field-offset": ({"dtype": far}, sixteen),
         "object-payload": ({"dtype": dtype("O8"), "shape": (1,)}, evil),
-        "object-benign-then-payload": ({"dtype": dtype("O8"), "shape": (1,)}, op.stream(array((1,), dtype("O8"), [1])) + evil),
+        "object-benign-then-payload": ({"dtype": dtype("O8"), "shape": (1,)}, op.stream(objects) + evil),
         "object-wrong-type": ({"dtype": dtype("O8"), "shape": (1,)}, op.stream(op.value({"a": 1}))),
         "object-outer-memo": ({"dtype": dtype("O8"), "shape": (1,)}, op.stream(op.get(0))),
     }  # fmt: skip
     for what, (attributes, data) in variants.items():
         is_object = what.startswith("object")
-        yield case(f"joblib-{what}", joblib_around(attributes, data) if is_object else joblib_file(attributes, data))
+        yield case(
+            f"joblib-{what}", joblib_around(attributes, data) if is_object else joblib_file(attributes, data)
+        )
     for pad in (0, 17, 200, 255):
         yield case(f"joblib-padding-{pad}", joblib_file({"shape": (2,)}, sixteen, pad))
     yield case("joblib-data-is-opcodes", joblib_file({"shape": (200,)}, op.stream(system(canary))))
@@ -261,7 +266,9 @@ def joblib_arrays(canary: str) -> Iterator[Case]:
     yield case("joblib-zfile", header + body, "UNKNOWN_FORMAT", "MALFORMED")
 
 
-def npy(header: str | bytes, data: bytes = b"\0" * 8, version: tuple[int, int] = (1, 0), size: int | None = None) -> bytes:
+def npy(
+    header: str | bytes, data: bytes = b"\0" * 8, version: tuple[int, int] = (1, 0), size: int | None = None
+) -> bytes:
     text = header.encode() if isinstance(header, str) else header
     wide = version[0] >= 2
     text += b" " * (-(len(text) + 1 + 6 + 2 + (4 if wide else 2)) % 64) + b"\n"
@@ -276,7 +283,9 @@ def npy_files(canary: str) -> Iterator[Case]:
         return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}"
 
     yield case("npy-object-payload", npy(head("'|O'", "False", "(1,)"), op.stream(system(canary))))
-    yield case("npy-object-inner-object", npy(head("[('a', '|O')]", "False", "(1,)"), op.stream(system(canary))))
+    yield case(
+        "npy-object-inner-object", npy(head("[('a', '|O')]", "False", "(1,)"), op.stream(system(canary)))
+    )
     bad = {
         "short": head("'<f8'", "False", "(2,)"), "long": head("'<f8'", "False", "()").replace("f8", "f4"),
         "huge": head("'<f8'", "False", "(1152921504606846976,)"),
@@ -290,7 +299,8 @@ def npy_files(canary: str) -> Iterator[Case]:
         "dtype-comma": head("'<f8,O'", "False", "(1,)"), "void": head("'|V-8'", "False", "(1,)"),
         "unclosed": "{'descr': '<f8', 'fortran_order': False, 'shape': (1,", "empty": "", "list": "[]",
         "nested": "(" * 5000 + ")" * 5000, "nul": head("'<f8'", "False", "(1,)") + "\0",
-        "rank": head("'<f8'", "False", "(" + "1, " * 70 + ")"), "bignum": head("'<f8'", "False", "(" + "9" * 400 + ",)"),
+        "rank": head("'<f8'", "False", "(" + "1, " * 70 + ")"),
+        "bignum": head("'<f8'", "False", "(" + "9" * 400 + ",)"),
     }  # fmt: skip
     for what, text in bad.items():
         yield case(f"npy-{what}", npy(text))

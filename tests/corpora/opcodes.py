@@ -122,9 +122,7 @@ def stack_global(module: str, name: str, write: Any = short_binunicode) -> bytes
 
 
 def inst(module: str, name: str, *args: Any) -> bytes:
-    return (
-        MARK + b"".join(map(value, args)) + b"i" + module.encode() + b"\n" + name.encode() + b"\n"
-    )
+    return MARK + b"".join(map(value, args)) + b"i" + module.encode() + b"\n" + name.encode() + b"\n"
 
 
 # Memo.

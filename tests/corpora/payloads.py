@@ -230,7 +230,9 @@ def frames(canary: str) -> Iterator[Case]:
     benign = op.binunicode("a" * 40) + op.STOP
     for cut in (1, 4, 20):
         yield case(f"frame-straddle-benign-{cut}", op.proto(4) + op.frame(benign, cut), MALFORMED, TRUNCATED)
-    yield case("frame-past-the-end-benign", op.proto(4) + op.frame(benign, len(benign) + 9), MALFORMED, TRUNCATED)
+    yield case(
+        "frame-past-the-end-benign", op.proto(4) + op.frame(benign, len(benign) + 9), MALFORMED, TRUNCATED
+    )
 
 
 def several_streams(canary: str) -> Iterator[Case]:

@@ -42,7 +42,8 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "key": lambda arg: op.EMPTY_DICT + op.call(op.global_("posix", "system"), arg) + op.NONE + op.SETITEM,
     "array-state": lambda arg: array((1,), dtype("O8"), [op.call(op.global_("posix", "system"), arg)]),
     "array-class": lambda arg: op.call(
-        op.global_("numpy.core.multiarray", "_reconstruct"), op.call(op.global_("posix", "system"), arg), (0,), b"b"
+        op.global_("numpy.core.multiarray", "_reconstruct"),
+        op.call(op.global_("posix", "system"), arg), (0,), b"b",
     ),
     "dtype": lambda arg: op.call(
         op.global_("numpy", "dtype"), op.call(op.global_("posix", "system"), arg), False, True
@@ -119,7 +120,11 @@ def in_models(canary: str) -> Iterator[Case]:
                 def with_marker(marker: str, place: Any = place, write: Any = write) -> bytes:
                     return write(place(copy.deepcopy(good), marker))
 
-                yield case(f"poison-{form}-{place.__name__.strip('_')}-{writer}", splice(with_marker, payload), *RULES)
+                yield case(
+                    f"poison-{form}-{place.__name__.strip('_')}-{writer}",
+                    splice(with_marker, payload),
+                    *RULES,
+                )
 
 
 def around_models(canary: str) -> Iterator[Case]:

@@ -19,14 +19,10 @@ from joblib.numpy_pickle import NumpyPickler
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression
-from sklearn.neighbors import BallTree, KDTree
-from sklearn.tree._tree import Tree
 
 from .case import Case, case
 from .models import models
-
-Reduction = tuple[Any, ...]
-Edit = Callable[[Reduction], Reduction]
+from .native import NATIVE, Edit
 
 
 def dump(thing: Any, edits: dict[type, Edit], writer: str) -> bytes:
@@ -101,7 +97,12 @@ def general_rules() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[str
     for key in ("predict", "fit", "score", "get_params", "decision_function", "predict_proba"):
         for value in (np.mean, "text", None):
             label = getattr(value, "__name__", value)
-            yield "logistic", f"method-{key}-{label}", with_key(key, value), ("SHADOWS_CLASS_ATTRIBUTE", "NAME_NOT_HERE")
+            yield (
+                "logistic",
+                f"method-{key}-{label}",
+                with_key(key, value),
+                ("SHADOWS_CLASS_ATTRIBUTE", "NAME_NOT_HERE"),
+            )
     yield "pipeline", "method-transform", with_key("transform", "text"), ("SHADOWS_CLASS_ATTRIBUTE",)
     yield "scaler", "method-transform", with_key("transform", "text"), ("SHADOWS_CLASS_ATTRIBUTE",)
     yield "kmeans", "method-predict", with_key("predict", "text"), ("SHADOWS_CLASS_ATTRIBUTE",)
@@ -109,7 +110,12 @@ def general_rules() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[str
         yield "logistic", f"inherited-{key}", with_key(key, "text"), ("SHADOWS_CLASS_ATTRIBUTE", "DUNDER_KEY")
     for key in (1, None, b"coef_", ("coef_",), np.str_("coef_"), 1.5, True):
         yield "logistic", f"key-{type(key).__name__}-{key!r}", with_key(key, 1), ("KEY_NOT_STR",)
-    yield "logistic", "nested-interface", with_state(coef_=_shell(__array_interface__=INTERFACE)), ("DUNDER_KEY",)
+    yield (
+        "logistic",
+        "nested-interface",
+        with_state(coef_=_shell(__array_interface__=INTERFACE)),
+        ("DUNDER_KEY",),
+    )
     yield "logistic", "n_features_in_-missing", without("n_features_in_"), ()
 
 
@@ -180,6 +186,7 @@ def neighbours_and_clusters() -> Iterator[tuple[str, str, Callable[[Any], None],
     yield "knn-brute", "metric-function", with_state(effective_metric_=np.mean, metric=np.mean), ()
     for attribute, index, value in (("indices", 0, 10**6), ("indices", 0, -7), ("indptr", 1, 10**6),
                                     ("indptr", 0, 3), ("indptr", -1, 2**30)):  # fmt: skip
+
         def change(model: Any, attribute: str = attribute, index: int = index, value: int = value) -> None:
             matrix = model._fit_X.copy()
             array = getattr(matrix, attribute)
@@ -213,7 +220,8 @@ def support_vectors() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[s
         "dual-f4": {"_dual_coef_": np.zeros((2, 3), "f4")}, "intercept-empty": {"_intercept_": np.zeros(0)},
         "intercept-none": {"_intercept_": None}, "probA-short": {"_probA": np.zeros(1)},
         "probB-only": {"_probB": np.zeros(3)}, "support-short": {"support_": np.zeros(1, "i4")},
-        "support-i8": {"support_": np.zeros(3, "i8")}, "vectors-narrow": {"support_vectors_": np.zeros((3, 1))},
+        "support-i8": {"support_": np.zeros(3, "i8")},
+        "vectors-narrow": {"support_vectors_": np.zeros((3, 1))},
         "vectors-none": {"support_vectors_": None}, "vectors-empty": {"support_vectors_": np.zeros((0, 4))},
         "n_support-huge": {"_n_support": np.array([2**30, 0, 0], "i4")},
         "n_support-negative": {"_n_support": np.array([-1, 1, 0], "i4")},
@@ -260,144 +268,6 @@ EDITS = (
 )  # fmt: skip
 
 
-def tree_edits() -> Iterator[tuple[str, Edit]]:
-    """Children, features and shapes that lead the native loops out of the arrays, or around."""
-
-    def nodes(field: str, index: int, value: int) -> Edit:
-        def edit(reduction: Reduction) -> Reduction:
-            kind, args, state = reduction[:3]
-            changed = state["nodes"].copy()
-            changed[field][index] = value
-            return kind, args, {**state, "nodes": changed}
-
-        return edit
-
-    def state(**changes: Any) -> Edit:
-        return lambda reduction: (reduction[0], reduction[1], {**reduction[2], **changes})
-
-    def args(*new: Any) -> Edit:
-        return lambda reduction: (
-            reduction[0], tuple(old if n is None else n for old, n in zip(reduction[1], new, strict=True)), reduction[2],
-        )  # fmt: skip
-
-    for field in ("left_child", "right_child"):
-        for value in (0, 10**6, -2, 2**62, -(2**62)):
-            yield f"{field}-{value}", nodes(field, 0, value)
-        yield f"{field}-leaf-on-one-side", nodes(field, 0, -1)
-        yield f"{field}-self", nodes(field, 1, 1)
-        yield f"{field}-twice", nodes(field, 0, 2)
-    for value in (4, 10**6, -5, 2**40):
-        yield f"feature-{value}", nodes("feature", 0, value)
-    yield "max_depth-0", state(max_depth=0)
-    yield "max_depth-negative", state(max_depth=-1)
-    yield "max_depth-text", state(max_depth="9")
-    yield "node_count-negative", state(node_count=-1)
-    yield "node_count-huge", state(node_count=10**6)
-    yield "values-none", state(values=None)
-    yield "values-flat", state(values=np.zeros(3))
-    yield "values-empty", state(values=np.zeros((0, 1, 3)))
-    yield "values-f4", state(values=np.zeros((3, 1, 3), "f4"))
-    yield "nodes-none", state(nodes=None)
-    yield "nodes-f8", state(nodes=np.zeros(3))
-    yield "nodes-empty", lambda r: (r[0], r[1], {**r[2], "nodes": r[2]["nodes"][:0], "node_count": 0})
-    yield "features-grown", args(400, None, None)
-    yield "features-shrunk", args(1, None, None)
-    yield "outputs-7", args(None, None, 7)
-    yield "outputs-0", args(None, None, 0)
-    yield "classes-huge", args(None, np.array([10**6]), None)
-    yield "classes-zero", args(None, np.array([0]), None)
-    yield "classes-f8", args(None, np.array([3.0]), None)
-    yield "no-build", lambda reduction: reduction[:2]
-    yield "state-none", lambda reduction: (*reduction[:2], ())
-    yield "args-short", lambda reduction: (reduction[0], reduction[1][:2], reduction[2])
-    yield "another-class", lambda reduction: (LinearRegression, (), reduction[2])
-
-
-def neighbour_tree_edits() -> Iterator[tuple[str, Edit]]:
-    """KDTree and BallTree: 13 values, believed as they come."""
-
-    def part(place: int, change: Callable[[Any], Any]) -> Edit:
-        def edit(reduction: Reduction) -> Reduction:
-            state = list(reduction[2])
-            state[place] = change(copy.deepcopy(state[place]))
-            return (*reduction[:2], tuple(state))
-
-        return edit
-
-    def field(name: str, index: int, value: int) -> Callable[[Any], Any]:
-        def change(nodes: Any) -> Any:
-            nodes[name][index] = value
-            return nodes
-
-        return change
-
-    def item(index: int, value: int) -> Callable[[Any], Any]:
-        def change(array: Any) -> Any:
-            array[index] = value
-            return array
-
-        return change
-
-    yield "data-narrow", part(0, lambda data: data[:, :1].copy())
-    yield "data-short", part(0, lambda data: data[:3].copy())
-    yield "data-empty", part(0, lambda data: data[:0].copy())
-    yield "data-fortran", part(0, np.asfortranarray)
-    for value in (10**6, -1, 2**40):
-        yield f"index-{value}", part(1, item(0, value))
-    yield "index-twice", part(1, lambda index: np.zeros_like(index))
-    yield "index-short", part(1, lambda index: index[:2])
-    for name, value in (("idx_start", -5), ("idx_end", 10**6), ("idx_start", 10**6), ("is_leaf", 0)):
-        yield f"node-{name}-{value}", part(2, field(name, -1, value))
-    yield "nodes-short", part(2, lambda nodes: nodes[:1])
-    yield "bounds-narrow", part(3, lambda bounds: bounds[:, :, :1].copy())
-    yield "bounds-short", part(3, lambda bounds: bounds[:, :1].copy())
-    yield "leaf-size-0", part(4, lambda size: 0)
-    yield "leaf-size-huge", part(4, lambda size: 2**40)
-    yield "levels-huge", part(5, lambda levels: 60)
-    yield "nodes-count", part(6, lambda count: count + 100)
-    yield "metric-none", part(11, lambda metric: None)
-    yield "metric-text", part(11, lambda metric: "euclidean")
-    yield "state-short", lambda reduction: (*reduction[:2], reduction[2][:5])
-    yield "state-none", lambda reduction: reduction[:2]
-    yield "another-class", lambda reduction: (reduction[0], (LinearRegression,), reduction[2])
-    yield "both-classes", lambda reduction: (reduction[0], (BallTree if KDTree in reduction[1] else KDTree,), reduction[2])
-
-
-def random_state_edits() -> Iterator[tuple[str, Edit]]:
-    def state(change: Callable[[dict[str, Any]], Any]) -> Edit:
-        def edit(reduction: Reduction) -> Reduction:
-            full = copy.deepcopy(np.random.RandomState(7).get_state(legacy=False))
-            changed = change(full)
-            return np.random._pickle.__randomstate_ctor, ("MT19937",), full if changed is None else changed
-
-        return edit
-
-    def inner(**changes: Any) -> Edit:
-        return state(lambda full: full["state"].update(changes))
-
-    yield "pos-huge", inner(pos=10**6)
-    yield "pos-625", inner(pos=625)
-    yield "pos-negative", inner(pos=-1)
-    yield "pos-float", inner(pos=1.5)
-    yield "key-short", inner(key=np.zeros(3, "u4"))
-    yield "key-i8", inner(key=np.zeros(624, "i8"))
-    yield "key-none", inner(key=None)
-    yield "generator-name", state(lambda full: full.update(bit_generator="posix.system"))
-    yield "has-gauss-text", state(lambda full: full.update(has_gauss="x"))
-    yield "state-none", state(lambda full: ())
-
-
-NATIVE: tuple[tuple[str, type, Callable[[], Iterator[tuple[str, Edit]]]], ...] = (
-    ("forest", Tree, tree_edits),
-    ("boosting", Tree, tree_edits),
-    ("knn-kd_tree", KDTree, neighbour_tree_edits),
-    ("knn-ball_tree", BallTree, neighbour_tree_edits),
-    ("kmeans-state", np.random.RandomState, random_state_edits),
-)
-
-
-
-
 def cases() -> Iterator[Case]:
     good = {model.name: model.fitted for model in models()}
     for generator in EDITS:
@@ -409,7 +279,9 @@ def cases() -> Iterator[Case]:
     for model, kind, edits in NATIVE:
         for name, edit in edits():
             for writer in WRITERS:
-                yield case(f"{model}-{kind.__name__}-{name}-{writer}", dump(good[model], {kind: edit}, writer))
+                yield case(
+                    f"{model}-{kind.__name__}-{name}-{writer}", dump(good[model], {kind: edit}, writer)
+                )
 
 
 def forced() -> Iterator[tuple[str, bytes, str, Any]]:

@@ -14,9 +14,8 @@ from typing import Any
 
 import grpc
 from google.protobuf import message
+from loadlock._proto import error_details_pb2, status_pb2
 from loadlock._proto import service_pb2 as pb
-from loadlock._proto import status_pb2
-from loadlock._proto import error_details_pb2
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("LOADLOCK_BUILD", ROOT / "build" / "release"))
@@ -38,9 +37,9 @@ class Stub:
 
     def unary(self, method: str, request: message.Message, timeout: float = 60) -> Any:
         answer = getattr(pb, f"{method}Response")
-        return self.channel.unary_unary(
-            SERVICE + method, type(request).SerializeToString, answer.FromString
-        )(request, timeout=timeout)
+        return self.channel.unary_unary(SERVICE + method, type(request).SerializeToString, answer.FromString)(
+            request, timeout=timeout
+        )
 
     def future(self, method: str, request: message.Message, timeout: float = 60) -> Any:
         answer = getattr(pb, f"{method}Response")
@@ -84,7 +83,10 @@ class Stub:
 class Daemon:
     """One loadlockd in a folder of its own; `root` is the folder it may open files in."""
 
-    def __init__(self, *flags: str, config: str | None = None, base: Path | None = None) -> None:
+    def __init__(
+        self, *flags: str, config: str | None = None, base: Path | None = None, pass_fds: tuple[int, ...] = ()
+    ) -> None:
+        self.pass_fds = pass_fds
         self.base = base or Path(tempfile.mkdtemp(prefix="loadlock-test-"))
         self.owns_base = base is None
         self.root = self.base / "models"
@@ -107,7 +109,7 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(BIN / "loadlockd"), *self.flags, "--ready-fd", str(write)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write,),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write, *self.pass_fds),
             )  # fmt: skip
         os.close(write)
         os.set_blocking(read, True)
