@@ -123,12 +123,17 @@ ParseResult PlainArray(const pickle::Stream& stream, const Header& header, bytes
   DtypeMaker maker(&builder);
   const NodeId dtype = maker.Make(header.descr);
   if (builder.exhausted()) {
-    return Refuse(budget.exhausted_rule(), "the .npy header exceeds the budget", 0);
+    return Refuse(budget.exhausted_rule(), "the .npy header exceeds the budget", stream.offset);
   }
   if (dtype == graph::kNoNode) return Refuse("DTYPE", maker.why(), stream.offset);
-  const auto length = numpy::ArrayBytes(header.shape, numpy::ItemSize(builder, dtype));
-  if (!length) {
-    return Refuse("ARRAY_BOUNDS", "the shape in the .npy header is larger than any memory", 0);
+  const uint64_t itemsize = numpy::ItemSize(builder, dtype);
+  const auto length = numpy::ArrayBytes(header.shape, itemsize);
+  // numpy cannot read items without size from a file, and no data bounds how many there are.
+  if (!length || itemsize == 0) {
+    return Refuse(
+        "ARRAY_BOUNDS",
+        "the shape in the .npy header is larger than any memory, or its items have no size",
+        stream.offset);
   }
   const bytes::Bytes data = stream.bytes.subspan(header.data_offset);
   if (data.size() < *length) {
