@@ -67,6 +67,17 @@ TEST(GateTest, BytesAreBounded) {
   EXPECT_EQ(gate.reserved_bytes(), 0U);
 }
 
+TEST(GateTest, ReservationsGrowWithinTheBound) {
+  Gate gate(kSmall);
+  Reservation growing;
+  ASSERT_TRUE(gate.Grow(&growing, 30).ok());
+  ASSERT_TRUE(gate.Grow(&growing, 70).ok());
+  EXPECT_EQ(growing.bytes(), 100U);
+  EXPECT_EQ(gate.Grow(&growing, 1).code(), StatusCode::kResourceExhausted);
+  growing = Reservation();
+  EXPECT_EQ(gate.reserved_bytes(), 0U);
+}
+
 TEST(GateTest, DrainingIsUnavailable) {
   Gate gate(kSmall);
   Slot running = *gate.Enter();

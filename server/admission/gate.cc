@@ -69,6 +69,14 @@ absl::StatusOr<Reservation> Gate::Reserve(uint64_t bytes) {
   return Reservation(this, bytes);
 }
 
+absl::Status Gate::Grow(Reservation* reservation, uint64_t bytes) {
+  absl::StatusOr<Reservation> more = Reserve(bytes);
+  if (!more.ok()) return more.status();
+  reservation->gate_ = this;
+  reservation->bytes_ += std::exchange(more->bytes_, 0);
+  return absl::OkStatus();
+}
+
 void Gate::Drain() {
   absl::MutexLock lock(&mutex_);
   draining_ = true;

@@ -69,6 +69,9 @@ class Gate {
   // RESOURCE_EXHAUSTED when max_total_bytes would be exceeded; says whether waiting can help.
   absl::StatusOr<Reservation> Reserve(uint64_t bytes);
 
+  // Adds `bytes` to a reservation of this gate, or to an empty one; errors as Reserve.
+  absl::Status Grow(Reservation* reservation, uint64_t bytes);
+
   // From now on Enter answers UNAVAILABLE.
   void Drain();
   bool draining() const;

@@ -152,6 +152,20 @@ TEST_F(ConfigTest, ShortMaxLeaseShortensTheDefault) {
   EXPECT_EQ(settings->limits.default_lease, absl::Seconds(1));
 }
 
+TEST_F(ConfigTest, TheExampleIsValidAndSaysTheDefaults) {
+  Flags flags;
+  flags.config_file = EXAMPLE_CONFIG;
+  const absl::StatusOr<Settings> settings = Resolve(flags, dir_ + "/bin");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->limits.max_artifact_bytes, kMaxArtifactBytes);
+  EXPECT_EQ(settings->limits.max_decoded_bytes, kMaxDecodedBytes);
+  EXPECT_EQ(settings->limits.max_heap_bytes, kMaxHeapBytes);
+  EXPECT_EQ(settings->limits.max_wall_time, kMaxWallTime);
+  EXPECT_EQ(settings->limits.max_total_bytes, kMaxTotalBytes);
+  EXPECT_EQ(settings->limits.max_lease, kMaxLease);
+  EXPECT_EQ(settings->drain_timeout, kDrainTimeout);
+}
+
 TEST_F(ConfigTest, MissingFileIsOneLine) {
   Flags flags;
   flags.config_file = "/nowhere/x.textproto";

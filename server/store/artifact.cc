@@ -40,6 +40,7 @@ absl::Status WriteAll(int fd, absl::string_view bytes) {
 
 }  // namespace
 
+Artifact::Artifact() = default;
 Artifact::Artifact(Artifact&&) noexcept = default;
 Artifact& Artifact::operator=(Artifact&&) noexcept = default;
 Artifact::~Artifact() = default;

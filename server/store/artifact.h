@@ -24,7 +24,7 @@ class HashTask;
 // when the artifact is handed out; nothing may be answered before Sha256 has returned. Movable.
 class Artifact {
  public:
-  Artifact() = default;
+  Artifact();
   Artifact(Artifact&&) noexcept;
   Artifact& operator=(Artifact&&) noexcept;
   ~Artifact();  // Stops a hash that is under way.

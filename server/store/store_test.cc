@@ -139,8 +139,7 @@ TEST_F(StoreTest, RefusesBadPaths) {
   EXPECT_EQ(roots_.OpenFile("").status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(roots_.OpenFile("root/model").status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(roots_.OpenFile(std::string("/x\0y", 4)).status().code(), StatusCode::kInvalidArgument);
-  EXPECT_EQ(roots_.OpenFile(std::string(5000, '/')).status().code(),
-            StatusCode::kInvalidArgument);
+  EXPECT_EQ(roots_.OpenFile(std::string(5000, '/')).status().code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(Open("root/none").code(), StatusCode::kNotFound);
   EXPECT_EQ(Open("root/model/x").code(), StatusCode::kNotFound);
   EXPECT_EQ(observe::ReasonOf(Open("root/none")), "NO_SUCH_FILE");

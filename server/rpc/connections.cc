@@ -1,0 +1,106 @@
+#include "server/rpc/connections.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace loadlock::rpc {
+namespace {
+
+// Two descriptors each; keeps one user from taking all descriptors of the daemon.
+constexpr size_t kMaxConnections = 512;
+constexpr absl::Duration kNoDescriptors = absl::Milliseconds(10);
+
+}  // namespace
+
+void CallerTable::Add(int fd, Caller caller) {
+  absl::MutexLock lock(&mutex_);
+  callers_[fd] = std::move(caller);
+}
+
+void CallerTable::Remove(int fd, const std::string& connection) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = callers_.find(fd);
+  if (found != callers_.end() && found->second.connection == connection) callers_.erase(found);
+}
+
+std::optional<Caller> CallerTable::Resolve(const std::string& peer) const {
+  absl::string_view number = peer;
+  if (!absl::ConsumePrefix(&number, "fd:")) return Caller{peer, std::nullopt};
+  int fd = -1;
+  if (!absl::SimpleAtoi(number, &fd)) return std::nullopt;
+  absl::MutexLock lock(&mutex_);
+  const auto found = callers_.find(fd);
+  if (found == callers_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<uid_t> PeerUid(int fd) {
+  ucred credentials = {};
+  socklen_t size = sizeof(credentials);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials.uid;
+}
+
+Connections::Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases,
+                         std::function<void(int fd)> adopt)
+    : loop_(loop), callers_(callers), leases_(leases), adopt_(std::move(adopt)) {}
+
+Connections::~Connections() {
+  if (listener_ >= 0) loop_->Unwatch(listener_);
+  while (!open_.empty()) End(open_.begin()->first);
+}
+
+absl::Status Connections::Serve(const UnixListener& listener) {
+  if (absl::Status status = listener.Listen(); !status.ok()) return status;
+  listener_ = listener.fd();
+  return loop_->Watch(listener_, EPOLLIN, [this](uint32_t) { Accept(listener_); });
+}
+
+void Connections::Accept(int listener) {
+  channel::UniqueFd connection(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!connection.valid()) {
+    // Without descriptors the listener stays readable; do not spin until there are some.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) absl::SleepFor(kNoDescriptors);
+    return;
+  }
+  const std::optional<uid_t> uid = PeerUid(connection.get());
+  if (!uid || open_.size() >= kMaxConnections) return;
+  Adopt(std::move(connection), *uid);
+}
+
+void Connections::Adopt(channel::UniqueFd connection, uid_t uid) {
+  Open open;
+  open.duplicate.Reset(fcntl(connection.get(), F_DUPFD_CLOEXEC, 3));
+  if (!open.duplicate.valid()) return;
+  open.grpc_fd = connection.get();
+  open.name = absl::StrCat("unix:", ++count_);
+  const int watched = open.duplicate.get();
+  const absl::Status status =
+      loop_->Watch(watched, EPOLLRDHUP, [this, watched](uint32_t) { End(watched); });
+  if (!status.ok()) return;
+  leases_->OpenConnection(open.name);
+  callers_->Add(open.grpc_fd, Caller{open.name, uid});
+  open_[watched] = std::move(open);
+  adopt_(connection.Release());
+}
+
+void Connections::End(int watched) {
+  loop_->Unwatch(watched);
+  const auto found = open_.find(watched);
+  if (found == open_.end()) return;
+  callers_->Remove(found->second.grpc_fd, found->second.name);
+  leases_->EndConnection(found->second.name);
+  open_.erase(found);
+}
+
+}  // namespace loadlock::rpc

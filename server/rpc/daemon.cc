@@ -1,0 +1,310 @@
+#include "server/rpc/daemon.h"
+
+#include <fcntl.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_posix.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "sandbox/jail/jail.h"
+#include "server/observe/request_id.h"
+#include "server/rpc/fd_server.h"
+#include "server/rpc/service.h"
+#include "server/rpc/sockets.h"
+
+namespace loadlock::rpc {
+namespace {
+
+// Requests hold a path, or content of at most 3 MiB, or an upload's chunk of 1 MiB.
+constexpr int kMaxReceiveBytes = 4 << 20;
+// A report with all its names; graphs and chunks are cut to 1 MiB.
+constexpr int kMaxSendBytes = 64 << 20;
+// What callers may send as metadata, and room for our details.
+constexpr int kMaxMetadataBytes = 16 << 10;
+// How often it is looked whether leases expired, and, while draining, whether all is done.
+constexpr absl::Duration kTick = absl::Milliseconds(500);
+constexpr absl::Duration kDrainTick = absl::Milliseconds(10);
+// For answers that are being written and streams that nobody reads.
+constexpr absl::Duration kShutdownGrace = absl::Milliseconds(500);
+constexpr char kServiceName[] = "loadlock.v1.LoadLock";
+
+jail::Tier ToJail(v1::Tier tier) {
+  if (tier == v1::TIER_A) return jail::Tier::kA;
+  return tier == v1::TIER_B ? jail::Tier::kB : jail::Tier::kC;
+}
+
+absl::StatusOr<std::unique_ptr<jail::Jail>> StartJail(const config::Settings& settings) {
+  jail::Options options;
+  options.worker_path = settings.worker_path;
+  options.best = ToJail(settings.best_tier);
+  options.minimum = ToJail(settings.min_tier);
+  options.limits = pipeline::LimitsOfWorkers(settings.limits);
+  options.warm_workers = static_cast<int>(settings.limits.warm_workers);
+  return jail::Jail::Start(options);
+}
+
+// Leases and connections hold descriptors; the soft limit is often only 1024.
+void RaiseDescriptorLimit(const observe::Log& log) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  }
+  log.Write(observe::Level::kWarn, "descriptor_limit_not_raised", {{"errno", errno}});
+}
+
+// SIGTERM and SIGINT as a descriptor, for this thread and all that it starts.
+absl::StatusOr<channel::UniqueFd> TakeSignals() {
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGPIPE");
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  if (pthread_sigmask(SIG_BLOCK, &ending, nullptr) != 0) {
+    return absl::ErrnoToStatus(errno, "pthread_sigmask");
+  }
+  channel::UniqueFd fd(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return absl::ErrnoToStatus(errno, "signalfd");
+  return fd;
+}
+
+// Everything between start and end. Members are destroyed in reverse order: the server first.
+class Daemon {
+ public:
+  Daemon(const config::Settings& settings, const std::string& version, const observe::Log& log)
+      : settings_(settings), version_(version), log_(log) {}
+
+  absl::Status Open();
+  absl::Status Serve();
+
+ private:
+  absl::Status OpenSockets();
+  void MakePipeline();
+  absl::Status StartServer();
+  absl::Status WatchForTheEnd();
+  absl::Status SayReady();
+  void Drain(absl::string_view why, absl::Duration patience);
+  void DrainTick();
+  void SetHealth(bool serving);
+
+  const config::Settings& settings_;
+  const std::string& version_;
+  const observe::Log& log_;
+
+  std::optional<SocketLock> lock_;
+  std::optional<UnixListener> listener_;
+  std::optional<UnixListener> fd_listener_;
+  std::unique_ptr<jail::Jail> jail_;
+  channel::UniqueFd signals_;
+  store::Roots roots_;
+  std::shared_ptr<const policy::PolicySet> policies_;
+  observe::RequestIds ids_;
+  std::unique_ptr<admission::Gate> gate_;
+  std::unique_ptr<pipeline::Runner> runner_;
+  std::unique_ptr<pipeline::Vetter> vetter_;
+  CallerTable callers_;
+  std::unique_ptr<LeaseTable> leases_;
+  Streams streams_;
+  std::unique_ptr<Service> service_;
+  std::unique_ptr<pipeline::Executor> executor_;  // Its tasks use the service.
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Connections> connections_;
+  std::unique_ptr<FdServer> fd_server_;
+  absl::Time drain_end_ = absl::InfiniteFuture();
+};
+
+absl::Status Daemon::Open() {
+  if (absl::Status status = OpenSockets(); !status.ok()) return status;
+  absl::StatusOr<store::Roots> roots = store::Roots::Open(settings_.roots);
+  if (!roots.ok()) return roots.status();
+  roots_ = *std::move(roots);
+  absl::StatusOr<std::shared_ptr<const policy::PolicySet>> policies =
+      policy::PolicySet::Load(settings_.policy_dir);
+  if (!policies.ok()) return policies.status();
+  policies_ = *std::move(policies);
+  // Threads exist from the jail's start on.
+  absl::StatusOr<std::unique_ptr<jail::Jail>> jail = StartJail(settings_);
+  if (!jail.ok()) return jail.status();
+  jail_ = *std::move(jail);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::OpenSockets() {
+  if (absl::Status status = PrepareFolder(settings_.unix_socket); !status.ok()) return status;
+  absl::StatusOr<SocketLock> lock = SocketLock::Take(settings_.unix_socket);
+  if (!lock.ok()) return lock.status();
+  lock_.emplace(*std::move(lock));
+  absl::StatusOr<UnixListener> listener = UnixListener::Bind(settings_.unix_socket, SOCK_STREAM);
+  if (!listener.ok()) return listener.status();
+  listener_.emplace(*std::move(listener));
+  absl::StatusOr<UnixListener> fd_listener =
+      UnixListener::Bind(settings_.fd_socket(), SOCK_SEQPACKET);
+  if (!fd_listener.ok()) return fd_listener.status();
+  fd_listener_.emplace(*std::move(fd_listener));
+  return absl::OkStatus();
+}
+
+void Daemon::MakePipeline() {
+  const config::LimitSettings& limits = settings_.limits;
+  gate_ = std::make_unique<admission::Gate>(
+      admission::Capacity{.max_running_requests = limits.max_running_requests,
+                          .max_queued_requests = limits.max_queued_requests,
+                          .max_total_bytes = limits.max_total_bytes});
+  runner_ = std::make_unique<pipeline::JailRunner>(jail_.get(), limits);
+  vetter_ = std::make_unique<pipeline::Vetter>(pipeline::Parts{.limits = limits,
+                                                               .roots = &roots_,
+                                                               .policies = policies_.get(),
+                                                               .gate = gate_.get(),
+                                                               .runner = runner_.get(),
+                                                               .log = &log_});
+  leases_ = std::make_unique<LeaseTable>(limits.max_leases);
+  executor_ = std::make_unique<pipeline::Executor>(limits.max_running_requests);
+  service_ = std::make_unique<Service>(ServiceParts{.limits = limits,
+                                                    .fd_socket = settings_.fd_socket(),
+                                                    .version = version_,
+                                                    .started = absl::Now(),
+                                                    .gate = gate_.get(),
+                                                    .executor = executor_.get(),
+                                                    .vetter = vetter_.get(),
+                                                    .runner = runner_.get(),
+                                                    .policies = policies_.get(),
+                                                    .ids = &ids_,
+                                                    .callers = &callers_,
+                                                    .leases = leases_.get(),
+                                                    .streams = &streams_});
+}
+
+absl::Status Daemon::StartServer() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxSendMessageSize(kMaxSendBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  // Two servers on one port would each get some of the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  int port = 0;
+  if (!settings_.tcp.empty()) {
+    builder.AddListeningPort(settings_.tcp, grpc::InsecureServerCredentials(), &port);
+  }
+  builder.RegisterService(service_.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || (!settings_.tcp.empty() && port == 0)) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", settings_.tcp));
+  }
+  return absl::OkStatus();
+}
+
+void Daemon::SetHealth(bool serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus(serving);  // "", and all that are known.
+  health->SetServingStatus(kServiceName, serving);
+}
+
+absl::Status Daemon::WatchForTheEnd() {
+  const absl::Status status = loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
+    signalfd_siginfo info = {};
+    if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
+    // The second signal means: now.
+    const bool again = drain_end_ != absl::InfiniteFuture();
+    Drain(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT",
+          again ? absl::ZeroDuration() : settings_.drain_timeout);
+  });
+  if (!status.ok() || settings_.lifeline_fd < 0) return status;
+  return loop_->Watch(settings_.lifeline_fd, EPOLLIN | EPOLLRDHUP, [this](uint32_t) {
+    char byte = 0;
+    const ssize_t got = read(settings_.lifeline_fd, &byte, 1);
+    if (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN))) return;
+    loop_->Unwatch(settings_.lifeline_fd);
+    // Whoever would wait for an answer has gone.
+    Drain("lifeline", absl::ZeroDuration());
+  });
+}
+
+absl::Status Daemon::SayReady() {
+  if (settings_.ready_fd < 0) return absl::OkStatus();
+  const absl::string_view word = "ready\n";
+  const ssize_t written = write(settings_.ready_fd, word.data(), word.size());
+  close(settings_.ready_fd);
+  if (written == static_cast<ssize_t>(word.size())) return absl::OkStatus();
+  return absl::UnavailableError("--ready-fd: nobody reads it");
+}
+
+void Daemon::Drain(absl::string_view why, absl::Duration patience) {
+  log_.Write(observe::Level::kInfo, "draining",
+             {{"why", why}, {"running", gate_->running()}, {"streams", streams_.running()}});
+  drain_end_ = absl::Now() + patience;
+  gate_->Drain();
+  SetHealth(false);
+  loop_->SetTick(kDrainTick, [this] { DrainTick(); });
+  DrainTick();
+}
+
+void Daemon::DrainTick() {
+  const bool idle = gate_->AwaitIdle(absl::ZeroDuration()) && streams_.running() == 0;
+  if (idle || absl::Now() >= drain_end_) loop_->Stop();
+}
+
+absl::Status Daemon::Serve() {
+  absl::StatusOr<channel::UniqueFd> signals = TakeSignals();
+  if (!signals.ok()) return signals.status();
+  signals_ = *std::move(signals);
+  RaiseDescriptorLimit(log_);
+  MakePipeline();
+  if (absl::Status status = StartServer(); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  loop_ = *std::move(loop);
+  connections_ = std::make_unique<Connections>(
+      loop_.get(), &callers_, leases_.get(),
+      [this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); });
+  fd_server_ = std::make_unique<FdServer>(loop_.get(), leases_.get());
+  loop_->SetTick(kTick, [this] {
+    leases_->Sweep();
+    fd_server_->Sweep();
+  });
+  SetHealth(true);
+  for (const absl::Status& status : {WatchForTheEnd(), fd_server_->Serve(*fd_listener_),
+                                     connections_->Serve(*listener_), SayReady()}) {
+    if (!status.ok()) return status;
+  }
+  log_.Write(observe::Level::kInfo, "serving",
+             {{"version", version_},
+              {"socket", settings_.unix_socket},
+              {"tcp", settings_.tcp},
+              {"roots", settings_.roots.size()},
+              {"tier", std::string(1, jail::TierLetter(jail_->tier()))},
+              {"tier_reason", jail_->tier_reason()}});
+  loop_->Run();
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownGrace));
+  leases_->Clear();
+  log_.Write(observe::Level::kInfo, "ended", {});
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunDaemon(const config::Settings& settings, const std::string& version,
+                       const observe::Log& log) {
+  Daemon daemon(settings, version, log);
+  if (absl::Status status = daemon.Open(); !status.ok()) return status;
+  return daemon.Serve();
+}
+
+}  // namespace loadlock::rpc

@@ -1,0 +1,133 @@
+#include "server/rpc/leases.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "server/observe/error.h"
+#include "server/rpc/fd_protocol.h"
+
+namespace loadlock::rpc {
+namespace {
+
+absl::StatusOr<std::string> NewToken() {
+  std::string token(kTokenBytes, '\0');
+  ssize_t got = 0;
+  do {
+    got = getrandom(token.data(), token.size(), 0);
+  } while (got < 0 && errno == EINTR);
+  if (got != static_cast<ssize_t>(token.size())) {
+    return observe::Error(absl::StatusCode::kInternal, "NO_RANDOM", "getrandom failed");
+  }
+  return token;
+}
+
+absl::Status NoSuchLease() {
+  return observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_LEASE",
+                        "no such lease: unknown, expired, ended, or another caller's");
+}
+
+bool Same(const Caller& a, const Caller& b) {
+  return a.connection == b.connection && a.uid == b.uid;
+}
+
+}  // namespace
+
+void LeaseTable::OpenConnection(const std::string& connection) {
+  absl::MutexLock lock(&mutex_);
+  connections_.insert(connection);
+}
+
+void LeaseTable::EndConnection(const std::string& connection) {
+  std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
+  absl::MutexLock lock(&mutex_);
+  connections_.erase(connection);
+  for (auto it = leases_.begin(); it != leases_.end();) {
+    const auto current = it++;
+    if (current->second.caller.connection != connection) continue;
+    freed.push_back(std::move(current->second.model));
+    leases_.erase(current);
+  }
+}
+
+absl::Status LeaseTable::CheckRoom() const {
+  absl::MutexLock lock(&mutex_);
+  if (leases_.size() < max_leases_) return absl::OkStatus();
+  return observe::LimitReached("max_leases", max_leases_, "no lease is free; unload models");
+}
+
+absl::StatusOr<NewLease> LeaseTable::Add(const Caller& caller,
+                                         std::shared_ptr<const LeasedModel> model,
+                                         absl::Duration lifetime) {
+  Sweep();
+  if (absl::Status status = CheckRoom(); !status.ok()) return status;
+  absl::StatusOr<std::string> token = NewToken();
+  if (!token.ok()) return token.status();
+  const absl::Time expires = absl::Now() + lifetime;
+  absl::MutexLock lock(&mutex_);
+  if (caller.uid && !connections_.contains(caller.connection)) {
+    return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the connection has ended");
+  }
+  leases_[*token] = Entry{caller, expires, std::move(model)};
+  return NewLease{*std::move(token), expires};
+}
+
+const LeaseTable::Entry* LeaseTable::Lookup(const std::string& token) const {
+  const auto found = leases_.find(token);
+  if (found == leases_.end() || found->second.expires <= absl::Now()) return nullptr;
+  return &found->second;
+}
+
+absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::Find(const std::string& token,
+                                                                    const Caller& caller) const {
+  absl::MutexLock lock(&mutex_);
+  const Entry* entry = Lookup(token);
+  if (entry == nullptr || !Same(entry->caller, caller)) return NoSuchLease();
+  return entry->model;
+}
+
+absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::FindForUser(const std::string& token,
+                                                                           uid_t uid) const {
+  absl::MutexLock lock(&mutex_);
+  const Entry* entry = Lookup(token);
+  if (entry == nullptr || entry->caller.uid != uid) return NoSuchLease();
+  return entry->model;
+}
+
+absl::Status LeaseTable::End(const std::string& token, const Caller& caller) {
+  std::shared_ptr<const LeasedModel> freed;  // Outside of the lock.
+  absl::MutexLock lock(&mutex_);
+  const Entry* entry = Lookup(token);
+  if (entry == nullptr || !Same(entry->caller, caller)) return NoSuchLease();
+  freed = entry->model;
+  leases_.erase(token);
+  return absl::OkStatus();
+}
+
+void LeaseTable::Sweep() {
+  std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
+  const absl::Time now = absl::Now();
+  absl::MutexLock lock(&mutex_);
+  for (auto it = leases_.begin(); it != leases_.end();) {
+    const auto current = it++;
+    if (current->second.expires > now) continue;
+    freed.push_back(std::move(current->second.model));
+    leases_.erase(current);
+  }
+}
+
+void LeaseTable::Clear() {
+  absl::flat_hash_map<std::string, Entry> freed;
+  absl::MutexLock lock(&mutex_);
+  freed.swap(leases_);
+}
+
+uint32_t LeaseTable::size() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<uint32_t>(leases_.size());
+}
+
+}  // namespace loadlock::rpc

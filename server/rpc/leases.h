@@ -1,0 +1,95 @@
+// Vetted models that wait to be fetched.
+#ifndef LOADLOCK_SERVER_RPC_LEASES_H_
+#define LOADLOCK_SERVER_RPC_LEASES_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "loadlock/v1/graph.pb.h"
+#include "sandbox/channel/unique_fd.h"
+#include "server/admission/gate.h"
+
+namespace loadlock::rpc {
+
+// Who called: a connection, and over the unix socket a user.
+struct Caller {
+  // "unix:N" counts up and never repeats; over TCP gRPC's name of the peer.
+  std::string connection;
+  // Absent over TCP.
+  std::optional<uid_t> uid;
+};
+
+// What a lease gives. Immutable; freed when the last user is done.
+struct LeasedModel {
+  v1::Graph graph;
+  channel::UniqueFd artifact;  // Sealed, read-only.
+  channel::UniqueFd decoded;   // Invalid if decoded_size is 0.
+  uint64_t artifact_size = 0;
+  uint64_t decoded_size = 0;
+  uint64_t buffer_bytes = 0;
+  admission::Reservation reservation;
+};
+
+struct NewLease {
+  std::string token;
+  absl::Time expires;
+};
+
+// Thread safe.
+class LeaseTable {
+ public:
+  explicit LeaseTable(uint32_t max_leases) : max_leases_(max_leases) {}
+
+  // Over the unix socket a lease lives at most as long as its connection, so connections are
+  // announced before their first call, and ended.
+  void OpenConnection(const std::string& connection);
+  void EndConnection(const std::string& connection);
+
+  // RESOURCE_EXHAUSTED if there are max_leases already.
+  absl::Status CheckRoom() const;
+  // As CheckRoom; CANCELLED if the caller's connection has ended.
+  absl::StatusOr<NewLease> Add(const Caller& caller, std::shared_ptr<const LeasedModel> model,
+                               absl::Duration lifetime);
+
+  // NOT_FOUND for every reason why this caller may not use the token: unknown, expired, ended, or
+  // another caller's.
+  absl::StatusOr<std::shared_ptr<const LeasedModel>> Find(const std::string& token,
+                                                          const Caller& caller) const;
+  // For the descriptor socket, which is another connection of the same user.
+  absl::StatusOr<std::shared_ptr<const LeasedModel>> FindForUser(const std::string& token,
+                                                                 uid_t uid) const;
+  absl::Status End(const std::string& token, const Caller& caller);
+
+  // Frees what has expired.
+  void Sweep();
+  void Clear();
+  uint32_t size() const;
+
+ private:
+  struct Entry {
+    Caller caller;
+    absl::Time expires;
+    std::shared_ptr<const LeasedModel> model;
+  };
+  const Entry* Lookup(const std::string& token) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  const uint32_t max_leases_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, Entry> leases_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_set<std::string> connections_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace loadlock::rpc
+
+#endif  // LOADLOCK_SERVER_RPC_LEASES_H_

@@ -1,0 +1,57 @@
+// loadlockd: vets models in a sandbox and hands over inert graphs.
+//
+// Exit: 0 after a clean end, 1 if it cannot serve, 2 if the configuration is wrong.
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <variant>
+
+#include "server/config/flags.h"
+#include "server/config/resolve.h"
+#include "server/observe/log.h"
+#include "server/rpc/daemon.h"
+
+namespace {
+
+constexpr int kCannotServe = 1;
+constexpr int kBadConfig = 2;
+
+int Complain(const absl::Status& status, int code) {
+  std::fprintf(stderr, "loadlockd: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+// One line "FILE:LINE: FIELD: what", without a prefix, so that editors find the place.
+int ComplainOfConfig(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return kBadConfig;
+}
+
+std::string ExecutableDir() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  auto parsed = loadlock::config::ParseFlags(argc, argv, LOADLOCK_VERSION);
+  if (!parsed.ok()) return ComplainOfConfig(parsed.status());
+  if (const auto* print = std::get_if<loadlock::config::PrintAndExit>(&*parsed)) {
+    std::fputs(print->text.c_str(), stdout);
+    return 0;
+  }
+  const auto settings =
+      loadlock::config::Resolve(std::get<loadlock::config::Flags>(*parsed), ExecutableDir());
+  if (!settings.ok()) return ComplainOfConfig(settings.status());
+  const auto log = loadlock::observe::Log::Open(
+      {.level = settings->log.level, .json = settings->log.json, .file = settings->log.file});
+  if (!log.ok()) return Complain(log.status(), kCannotServe);
+  const absl::Status status = loadlock::rpc::RunDaemon(*settings, LOADLOCK_VERSION, **log);
+  if (!status.ok()) {
+    (*log)->Write(loadlock::observe::Level::kError, "cannot_serve",
+                  {{"message", std::string(status.message())}});
+    return Complain(status, kCannotServe);
+  }
+  return 0;
+}

@@ -1,0 +1,291 @@
+#include "server/rpc/service.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/observe/error.h"
+#include "server/rpc/fetch_reactor.h"
+#include "server/rpc/grpc_status.h"
+#include "server/rpc/model_reply.h"
+#include "server/rpc/upload_reactor.h"
+
+namespace loadlock::rpc {
+namespace {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+// As the proto promises; larger ones come by upload, or by FetchModel.
+constexpr size_t kMaxContentBytes = size_t{3} << 20;
+constexpr size_t kMaxAuditGraphBytes = size_t{3} << 20;
+
+// As Report.format. The daemon links no parser, so it cannot ask them.
+constexpr std::array kFormats = {"pickle",      "joblib",     "joblib+zlib",
+                                 "joblib+gzip", "joblib+bz2", "joblib+lzma",
+                                 "joblib+xz",   "joblib+lz4", "npy"};
+
+ServerUnaryReactor* Answer(CallbackServerContext* context, const absl::Status& status) {
+  ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+// A reactor that only says why the call is refused.
+template <typename Base>
+class Refuse final : public Base {
+ public:
+  explicit Refuse(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+  void OnDone() override { delete this; }
+};
+
+absl::Status CheckPath(const std::string& path) {
+  return path.empty() ? observe::BadField("path", "is missing") : absl::OkStatus();
+}
+
+}  // namespace
+
+template <typename Reactor, typename Work>
+void Service::Submit(Reactor* reactor, Work work) {
+  absl::StatusOr<admission::Slot> slot = parts_.gate->Enter();
+  if (!slot.ok()) return reactor->Finish(ToGrpc(slot.status()));
+  auto held = std::make_shared<admission::Slot>(*std::move(slot));
+  parts_.executor->Submit([reactor, held = std::move(held), work = std::move(work)]() mutable {
+    const grpc::Status status = ToGrpc(work());
+    // The place is free before the caller can ask again.
+    held.reset();
+    reactor->Finish(status);
+  });
+}
+
+absl::StatusOr<Caller> Service::WhoCalls(const CallbackServerContext& context) const {
+  std::optional<Caller> caller = parts_.callers->Resolve(context.peer());
+  if (caller) return *std::move(caller);
+  return observe::Error(absl::StatusCode::kUnavailable, "CONNECTION_ENDED",
+                        "the connection has ended");
+}
+
+pipeline::Request Service::NewRequest(CallbackServerContext* context, const std::string& policy,
+                                      const std::string& expected_sha256) const {
+  pipeline::Request out;
+  out.id = parts_.ids->Next();
+  out.policy = policy;
+  out.expected_sha256 = expected_sha256;
+  out.deadline = absl::FromChrono(context->deadline());
+  out.cancelled = [context] { return context->IsCancelled(); };
+  return out;
+}
+
+absl::StatusOr<absl::Duration> Service::Lifetime(bool present,
+                                                 const google::protobuf::Duration& asked) const {
+  if (!present) return parts_.limits.default_lease;
+  const absl::Duration duration = absl::Seconds(asked.seconds()) + absl::Nanoseconds(asked.nanos());
+  if (duration <= absl::ZeroDuration()) {
+    return observe::BadField("lease_duration", "must be positive");
+  }
+  return std::min(duration, parts_.limits.max_lease);
+}
+
+template <typename Response>
+absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, pipeline::Vetted vetted,
+                            Response* response) const {
+  if (vetted.report.verdict() != v1::VERDICT_ACCEPTED) return RefusedStatus(vetted.report);
+  *response->mutable_report() = vetted.report;
+  const std::shared_ptr<const LeasedModel> model = MakeLeased(std::move(vetted));
+  if (absl::Status status = FillInline(*model, response); !status.ok()) return status;
+  absl::StatusOr<NewLease> lease = parts_.leases->Add(caller, model, lifetime);
+  if (!lease.ok()) return lease.status();
+  response->mutable_lease()->set_token(lease->token);
+  SetTimestamp(lease->expires, response->mutable_lease()->mutable_expires());
+  if (caller.uid) response->mutable_lease()->set_fd_socket(parts_.fd_socket);
+  return absl::OkStatus();
+}
+
+absl::Status Service::Audit(CallbackServerContext* context, const v1::AuditModelRequest& request,
+                            v1::AuditModelResponse* response) const {
+  pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
+  if (request.has_content()) {
+    if (request.content().size() > kMaxContentBytes) {
+      return observe::BadField("content", "is larger than 3 MiB; use AuditUpload");
+    }
+    vet.content = absl::string_view(request.content());
+  } else {
+    if (absl::Status status = CheckPath(request.path()); !status.ok()) return status;
+    vet.path = request.path();
+  }
+  absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
+  if (!vetted.ok()) return vetted.status();
+  if (request.include_graph() && vetted->graph) {
+    if (vetted->graph->graph().ByteSizeLong() > kMaxAuditGraphBytes) {
+      return observe::LimitReached("include_graph", kMaxAuditGraphBytes,
+                                   "the graph is larger; use LoadModel and FetchModel");
+    }
+    *response->mutable_graph() = std::move(*vetted->graph).Release();
+  }
+  response->mutable_report()->Swap(&vetted->report);
+  return absl::OkStatus();
+}
+
+ServerUnaryReactor* Service::AuditModel(CallbackServerContext* context,
+                                        const v1::AuditModelRequest* request,
+                                        v1::AuditModelResponse* response) {
+  ServerUnaryReactor* reactor = context->DefaultReactor();
+  Submit(reactor, [=, this] { return Audit(context, *request, response); });
+  return reactor;
+}
+
+absl::Status Service::Load(CallbackServerContext* context, const v1::LoadModelRequest& request,
+                           v1::LoadModelResponse* response) const {
+  if (absl::Status status = CheckPath(request.path()); !status.ok()) return status;
+  absl::StatusOr<absl::Duration> lifetime =
+      Lifetime(request.has_lease_duration(), request.lease_duration());
+  if (!lifetime.ok()) return lifetime.status();
+  // Better to learn this before the work than after it.
+  if (absl::Status status = parts_.leases->CheckRoom(); !status.ok()) return status;
+  absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return caller.status();
+  pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
+  vet.path = request.path();
+  absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
+  if (!vetted.ok()) return vetted.status();
+  return Lease(*caller, *lifetime, *std::move(vetted), response);
+}
+
+ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
+                                       const v1::LoadModelRequest* request,
+                                       v1::LoadModelResponse* response) {
+  ServerUnaryReactor* reactor = context->DefaultReactor();
+  Submit(reactor, [=, this] { return Load(context, *request, response); });
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::FetchModelResponse>* Service::FetchModel(
+    CallbackServerContext* context, const v1::FetchModelRequest* request) {
+  using Refused = Refuse<grpc::ServerWriteReactor<v1::FetchModelResponse>>;
+  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
+  absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return new Refused(caller.status());
+  absl::StatusOr<std::shared_ptr<const LeasedModel>> model =
+      parts_.leases->Find(request->token(), *caller);
+  if (!model.ok()) return new Refused(model.status());
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  if (!slot.ok()) return new Refused(slot.status());
+  return new FetchReactor(*request, *std::move(model), *std::move(slot));
+}
+
+grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
+    CallbackServerContext* context, v1::AuditUploadResponse* response) {
+  using Reactor = UploadReactor<v1::AuditUploadRequest>;
+  using Refused = Refuse<grpc::ServerReadReactor<v1::AuditUploadRequest>>;
+  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  if (!slot.ok()) return new Refused(slot.status());
+  const auto complete = [=, this](Reactor* reactor, std::shared_ptr<Reactor::Upload> upload) {
+    Submit(reactor, [=, this]() -> absl::Status {
+      pipeline::Request vet =
+          NewRequest(context, upload->header.policy(), upload->header.expected_sha256());
+      vet.upload = std::move(upload->artifact);
+      upload->reservation = admission::Reservation();  // Vet reserves what it needs.
+      absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
+      if (!vetted.ok()) return vetted.status();
+      response->mutable_report()->Swap(&vetted->report);
+      return absl::OkStatus();
+    });
+  };
+  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete);
+}
+
+grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
+    CallbackServerContext* context, v1::LoadUploadResponse* response) {
+  using Reactor = UploadReactor<v1::LoadUploadRequest>;
+  using Refused = Refuse<grpc::ServerReadReactor<v1::LoadUploadRequest>>;
+  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
+  absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return new Refused(caller.status());
+  if (absl::Status room = parts_.leases->CheckRoom(); !room.ok()) return new Refused(room);
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  if (!slot.ok()) return new Refused(slot.status());
+  const auto complete = [=, this](Reactor* reactor, std::shared_ptr<Reactor::Upload> upload) {
+    Submit(reactor, [=, this]() -> absl::Status {
+      const v1::LoadUploadRequest& header = upload->header;
+      absl::StatusOr<absl::Duration> lifetime =
+          Lifetime(header.has_lease_duration(), header.lease_duration());
+      if (!lifetime.ok()) return lifetime.status();
+      pipeline::Request vet = NewRequest(context, header.policy(), header.expected_sha256());
+      vet.upload = std::move(upload->artifact);
+      upload->reservation = admission::Reservation();  // Vet reserves what it needs.
+      absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
+      if (!vetted.ok()) return vetted.status();
+      return Lease(*caller, *lifetime, *std::move(vetted), response);
+    });
+  };
+  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete);
+}
+
+ServerUnaryReactor* Service::UnloadModel(CallbackServerContext* context,
+                                         const v1::UnloadModelRequest* request,
+                                         v1::UnloadModelResponse* /*response*/) {
+  absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return Answer(context, caller.status());
+  return Answer(context, parts_.leases->End(request->token(), *caller));
+}
+
+ServerUnaryReactor* Service::GetServerInfo(CallbackServerContext* context,
+                                           const v1::GetServerInfoRequest* /*request*/,
+                                           v1::GetServerInfoResponse* response) {
+  response->set_version(parts_.version);
+  response->set_tier(parts_.runner->tier());
+  response->set_tier_reason(parts_.runner->tier_reason());
+  for (const char* format : kFormats) response->add_formats(format);
+  response->set_ready_workers(parts_.runner->ready_workers());
+  response->set_running_requests(parts_.gate->running());
+  response->set_max_running_requests(parts_.limits.max_running_requests);
+  response->set_leases(parts_.leases->size());
+  SetTimestamp(parts_.started, response->mutable_started());
+  response->set_max_artifact_bytes(parts_.limits.max_artifact_bytes);
+  response->set_max_decoded_bytes(parts_.limits.max_decoded_bytes);
+  response->set_max_nodes(parts_.limits.max_nodes);
+  response->set_max_heap_bytes(parts_.limits.max_heap_bytes);
+  SetDuration(parts_.limits.max_wall_time, response->mutable_max_wall_time());
+  SetDuration(parts_.limits.max_cpu_time, response->mutable_max_cpu_time());
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* Service::ListPolicies(CallbackServerContext* context,
+                                          const v1::ListPoliciesRequest* /*request*/,
+                                          v1::ListPoliciesResponse* response) {
+  for (const policy::CompiledPolicy* policy : parts_.policies->All()) {
+    v1::PolicySummary* summary = response->add_policies();
+    summary->set_name(policy->name());
+    summary->set_description(policy->description());
+    summary->set_digest(policy->digest());
+    summary->set_entry_count(static_cast<uint32_t>(policy->entry_count()));
+  }
+  return Answer(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* Service::ExplainPolicy(CallbackServerContext* context,
+                                           const v1::ExplainPolicyRequest* request,
+                                           v1::ExplainPolicyResponse* response) {
+  const std::string name = request->policy().empty() ? "default" : request->policy();
+  const policy::CompiledPolicy* policy = parts_.policies->Find(name);
+  if (policy == nullptr) {
+    return Answer(context, observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_POLICY",
+                                          absl::StrCat("there is no policy \"", name, "\"")));
+  }
+  response->set_digest(policy->digest());
+  for (const v1::Entry& entry : policy->composed().entries()) {
+    if (request->name().empty() || request->name() == entry.name()) {
+      *response->add_entries() = entry;
+    }
+  }
+  if (response->entries_size() == 0 && !request->name().empty()) {
+    return Answer(context, observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_ENTRY",
+                                          absl::StrCat("policy \"", name, "\" does not list ",
+                                                       request->name())));
+  }
+  return Answer(context, absl::OkStatus());
+}
+
+}  // namespace loadlock::rpc

@@ -1,0 +1,98 @@
+// loadlock.v1.LoadLock: turns calls into requests for the pipeline, and verdicts into answers.
+#ifndef LOADLOCK_SERVER_RPC_SERVICE_H_
+#define LOADLOCK_SERVER_RPC_SERVICE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "loadlock/v1/service.grpc.pb.h"
+#include "server/admission/gate.h"
+#include "server/config/settings.h"
+#include "server/observe/request_id.h"
+#include "server/pipeline/executor.h"
+#include "server/pipeline/vet.h"
+#include "server/policy/policy.h"
+#include "server/rpc/connections.h"
+#include "server/rpc/leases.h"
+#include "server/rpc/streams.h"
+
+namespace loadlock::rpc {
+
+// All must outlive the service.
+struct ServiceParts {
+  config::LimitSettings limits;
+  std::string fd_socket;
+  std::string version;
+  absl::Time started;
+  admission::Gate* gate = nullptr;
+  pipeline::Executor* executor = nullptr;
+  const pipeline::Vetter* vetter = nullptr;
+  pipeline::Runner* runner = nullptr;
+  const policy::PolicySet* policies = nullptr;
+  observe::RequestIds* ids = nullptr;
+  CallerTable* callers = nullptr;
+  LeaseTable* leases = nullptr;
+  Streams* streams = nullptr;
+};
+
+// Handlers never block gRPC's threads: what vets runs in the executor.
+class Service final : public v1::LoadLock::CallbackService {
+ public:
+  explicit Service(ServiceParts parts) : parts_(std::move(parts)) {}
+
+  grpc::ServerUnaryReactor* AuditModel(grpc::CallbackServerContext* context,
+                                       const v1::AuditModelRequest* request,
+                                       v1::AuditModelResponse* response) override;
+  grpc::ServerUnaryReactor* LoadModel(grpc::CallbackServerContext* context,
+                                      const v1::LoadModelRequest* request,
+                                      v1::LoadModelResponse* response) override;
+  grpc::ServerWriteReactor<v1::FetchModelResponse>* FetchModel(
+      grpc::CallbackServerContext* context, const v1::FetchModelRequest* request) override;
+  grpc::ServerReadReactor<v1::AuditUploadRequest>* AuditUpload(
+      grpc::CallbackServerContext* context, v1::AuditUploadResponse* response) override;
+  grpc::ServerReadReactor<v1::LoadUploadRequest>* LoadUpload(
+      grpc::CallbackServerContext* context, v1::LoadUploadResponse* response) override;
+  grpc::ServerUnaryReactor* UnloadModel(grpc::CallbackServerContext* context,
+                                        const v1::UnloadModelRequest* request,
+                                        v1::UnloadModelResponse* response) override;
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context,
+                                          const v1::GetServerInfoRequest* request,
+                                          v1::GetServerInfoResponse* response) override;
+  grpc::ServerUnaryReactor* ListPolicies(grpc::CallbackServerContext* context,
+                                         const v1::ListPoliciesRequest* request,
+                                         v1::ListPoliciesResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainPolicy(grpc::CallbackServerContext* context,
+                                          const v1::ExplainPolicyRequest* request,
+                                          v1::ExplainPolicyResponse* response) override;
+
+ private:
+  // Runs `work` in the executor if there is a place, and finishes `reactor` with its status.
+  template <typename Reactor, typename Work>
+  void Submit(Reactor* reactor, Work work);
+
+  absl::Status Audit(grpc::CallbackServerContext* context, const v1::AuditModelRequest& request,
+                     v1::AuditModelResponse* response) const;
+  absl::Status Load(grpc::CallbackServerContext* context, const v1::LoadModelRequest& request,
+                    v1::LoadModelResponse* response) const;
+
+  // The caller of this call; UNAVAILABLE if its connection has just ended.
+  absl::StatusOr<Caller> WhoCalls(const grpc::CallbackServerContext& context) const;
+  pipeline::Request NewRequest(grpc::CallbackServerContext* context, const std::string& policy,
+                               const std::string& expected_sha256) const;
+  // Leases an accepted model and fills the answer.
+  template <typename Response>
+  absl::Status Lease(const Caller& caller, absl::Duration lifetime, pipeline::Vetted vetted,
+                     Response* response) const;
+  // Checks and completes what a caller asked for.
+  absl::StatusOr<absl::Duration> Lifetime(bool present,
+                                          const google::protobuf::Duration& asked) const;
+
+  const ServiceParts parts_;
+};
+
+}  // namespace loadlock::rpc
+
+#endif  // LOADLOCK_SERVER_RPC_SERVICE_H_
