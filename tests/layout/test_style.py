@@ -22,7 +22,7 @@ def test_clang_format() -> None:
 def test_ruff() -> None:
     ruff = (sys.executable, "-m", "ruff", "check", "--no-cache")
     assert not run(*ruff, "client/python")
-    assert not run(*ruff, "--config", "tests/ruff.toml", "tests")
+    assert not run(*ruff, "--config", "tests/ruff.toml", "tests", "deploy")
 
 
 def test_mypy() -> None:
@@ -49,7 +49,7 @@ def test_nothing_is_left_undone() -> None:
             "x" + "fail",
         )
     )
-    pattern = re.compile(rf"(?<!\w)({words})")
+    pattern = re.compile(rf"(?<!\w)({words})(?!X)")
     for path in tracked():
         if (
             path.suffix in (".cc", ".h", ".py", ".sh", ".proto", ".cmake", ".textproto")
