@@ -28,7 +28,10 @@ inline constexpr uint64_t kMaxItemSize = uint64_t{1} << 31;
 // c 8 16, S, U, V, O (with or without 8), M8, m8.
 std::optional<Dtype> ParseTypestr(std::string_view text);
 
-// Bytes of an array: product of `shape` (each >= 0, at most 32 dimensions) times `itemsize`.
+// numpy 1 has at most 32 dimensions; numpy 2 allows 64, which no model has.
+inline constexpr size_t kMaxRank = 32;
+
+// Bytes of an array: product of `shape` (each >= 0, at most kMaxRank) times `itemsize`.
 // Nothing if it does not fit 63 bits, with zero dimensions left out as numpy does it.
 std::optional<uint64_t> ArrayBytes(absl::Span<const int64_t> shape, uint64_t itemsize);
 

@@ -1,0 +1,139 @@
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sandbox/decoders/numpy/lowering.h"
+
+namespace loadlock::numpy {
+namespace {
+
+using graph::Kind;
+
+// Cache line: numpy and BLAS need at most 16.
+constexpr uint64_t kAlignment = 64;
+
+bool IsGlobal(const graph::Builder& b, graph::NodeId node, std::string_view module,
+              std::string_view name) {
+  return b.kind(node) == Kind::kGlobal && b.global(node).module == module &&
+         b.global(node).name == name;
+}
+
+}  // namespace
+
+// _reconstruct(ndarray, (0,), b'b'): an empty array whose BUILD sets everything. Without BUILD it
+// would be old heap, so it stays pending and the encoder refuses it.
+graph::NodeId Lowering::Reconstruct(absl::Span<const NodeId> args) {
+  if (args.size() != 3 || b_.kind(args[1]) != Kind::kTuple || b_.edges(args[1]).size() != 1 ||
+      b_.kind(b_.edges(args[1])[0]) != Kind::kInt || b_.int_value(b_.edges(args[1])[0]) != 0) {
+    return Fail("SCHEMA", "_reconstruct is called with other arguments than numpy writes");
+  }
+  const bool is_b = (b_.kind(args[2]) == Kind::kStr && b_.text(args[2]) == "b") ||
+                    (b_.kind(args[2]) == Kind::kBytes && b_.buffer(args[2]).data.size() == 1 &&
+                     b_.buffer(args[2]).data[0] == 'b');
+  if (!is_b) return Fail("SCHEMA", "_reconstruct is called with other arguments than numpy writes");
+  if (!IsGlobal(b_, args[0], "numpy", "ndarray")) {
+    return Fail("SCHEMA",
+                "subclasses of ndarray (matrix, recarray, MaskedArray) are not supported");
+  }
+  return b_.Pending(kArray, {});
+}
+
+bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data, uint64_t* offset) {
+  if (!decoded->Align(kAlignment)) return false;
+  *offset = decoded->size();
+  return decoded->Append(data);
+}
+
+bool Lowering::Place(graph::Buffer* buffer) {
+  if (buffer->source != v1::BUFFER_SOURCE_UNSPECIFIED) return true;
+  buffer->source = v1::BUFFER_SOURCE_DECODED;
+  if (AppendAligned(&decoded_, buffer->data, &buffer->offset)) return true;
+  return Refuse("BUDGET_DECODED", "decoded data cannot be written");
+}
+
+graph::NodeId Lowering::ArrayOver(NodeId dtype, NodeId shape, bool fortran,
+                                  const graph::Buffer& data) {
+  graph::ArrayInfo info;
+  if (!UseDtype(dtype, false) || !ReadShape(shape, &info.shape)) return graph::kNoNode;
+  const std::optional<uint64_t> size = ArrayBytes(info.shape, ItemSize(b_, dtype));
+  if (!size.has_value() || *size != data.length) {
+    return Fail("ARRAY_BOUNDS",
+                absl::StrCat("an array has ", data.length, " bytes, its shape and dtype need ",
+                             size.has_value() ? absl::StrCat(*size) : "too many"));
+  }
+  graph::Buffer placed = data;
+  if (!Place(&placed)) return graph::kNoNode;
+  info.dtype = dtype;
+  info.fortran = fortran;
+  info.buffer = b_.AddBuffer(placed);
+  return b_.Array(std::move(info));
+}
+
+// (1, shape, dtype, fortran, bytes or list)
+bool Lowering::BuildArray(NodeId node, NodeId state_tuple) {
+  if (b_.kind(state_tuple) != Kind::kTuple || b_.edges(state_tuple).size() != 5) {
+    return Refuse("SCHEMA", "an array's state is not a tuple of five");
+  }
+  const absl::Span<const NodeId> view = b_.edges(state_tuple);
+  const std::vector<NodeId> state(view.begin(), view.end());
+  const Kind fortran = b_.kind(state[3]);
+  if (b_.kind(state[0]) != Kind::kInt || b_.int_value(state[0]) != 1 ||
+      (fortran != Kind::kTrue && fortran != Kind::kFalse)) {
+    return Refuse("SCHEMA", "an array's state is not numpy's version 1");
+  }
+  if (b_.kind(state[4]) == Kind::kList) {
+    std::vector<int64_t> shape;
+    if (!UseDtype(state[2], true) || !ReadShape(state[1], &shape)) return false;
+    if (b_.kind(state[2]) != Kind::kDtype || b_.text(state[2]) != "|O") {
+      return Refuse("DTYPE", "an array of a list is not of dtype object");
+    }
+    return BuildObjectArray(node, std::move(shape), state[4]);
+  }
+  if (b_.kind(state[4]) != Kind::kBytes) {
+    return Refuse("SCHEMA", "an array's data are neither bytes nor a list");
+  }
+  const NodeId array = ArrayOver(state[2], state[1], fortran == Kind::kTrue, b_.buffer(state[4]));
+  if (array == graph::kNoNode) return false;
+  b_.Become(node, array);
+  return true;
+}
+
+// numpy lists objects in row-major order whatever the array's layout is.
+bool Lowering::BuildObjectArray(NodeId node, std::vector<int64_t> shape, NodeId list) {
+  const std::optional<uint64_t> count = ArrayBytes(shape, 1);
+  if (!count.has_value() || *count != b_.edges(list).size()) {
+    return Refuse("ARRAY_BOUNDS", "an object array's list does not fit its shape");
+  }
+  b_.Mark(list, graph::kFlagFrozen);
+  graph::ArrayInfo info;
+  info.elements = list;
+  info.shape = std::move(shape);
+  b_.Become(node, b_.Array(std::move(info)));
+  return true;
+}
+
+// _frombuffer(bytes, dtype, shape, 'C' or 'F')
+graph::NodeId Lowering::FromBuffer(absl::Span<const NodeId> args) {
+  if (args.size() != 4 ||
+      (b_.kind(args[0]) != Kind::kBytes && b_.kind(args[0]) != Kind::kByteArray) ||
+      b_.kind(args[3]) != Kind::kStr || (b_.text(args[3]) != "C" && b_.text(args[3]) != "F")) {
+    return Fail("SCHEMA", "_frombuffer is called with other arguments than numpy writes");
+  }
+  return ArrayOver(args[1], args[2], b_.text(args[3]) == "F", b_.buffer(args[0]));
+}
+
+// scalar(dtype, bytes of exactly one item)
+graph::NodeId Lowering::Scalar(absl::Span<const NodeId> args) {
+  if (args.size() != 2 || b_.kind(args[1]) != Kind::kBytes) {
+    return Fail("SCHEMA", "scalar is called with other arguments than (dtype, bytes)");
+  }
+  if (!UseDtype(args[0], false)) return graph::kNoNode;
+  if (b_.kind(args[0]) != Kind::kDtype) return Fail("DTYPE", "record scalars are not supported");
+  const graph::Buffer& raw = b_.buffer(args[1]);
+  if (raw.data.size() != raw.length || raw.length != ItemSize(b_, args[0])) {
+    return Fail("ARRAY_BOUNDS", "a scalar's bytes are not exactly one item");
+  }
+  return b_.Scalar(args[0], raw.data);
+}
+
+}  // namespace loadlock::numpy

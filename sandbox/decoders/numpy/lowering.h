@@ -1,0 +1,105 @@
+#ifndef LOADLOCK_SANDBOX_DECODERS_NUMPY_LOWERING_H_
+#define LOADLOCK_SANDBOX_DECODERS_NUMPY_LOWERING_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/types/span.h"
+#include "sandbox/decoders/numpy/dtype.h"
+#include "sandbox/graph/builder.h"
+#include "sandbox/graph/decoded_file.h"
+
+namespace loadlock::numpy {
+
+// numpy's factories that are understood here and never called.
+enum class Factory : uint8_t {
+  kNone,
+  kDtype,             // numpy.dtype
+  kReconstruct,       // numpy.core.multiarray._reconstruct
+  kScalar,            // numpy.core.multiarray.scalar
+  kFromBuffer,        // numpy.core.numeric._frombuffer
+  kBitGeneratorCtor,  // numpy.random._pickle.__bit_generator_ctor
+  kGeneratorCtor,     // ....__generator_ctor
+  kRandomStateCtor,   // ....__randomstate_ctor
+};
+
+Factory FindFactory(std::string_view module, std::string_view name);
+
+// Appends bytes to the decoded file where an array needs no copy. *offset is where they begin.
+[[nodiscard]] bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data,
+                                 uint64_t* offset);
+
+// Why a value could not be lowered.
+struct Failure {
+  const char* rule = "";
+  std::string message;
+};
+
+// Turns calls of numpy's factories, and the BUILD that follows, into DTYPE, NDARRAY, SCALAR and
+// random nodes, with the checks that numpy leaves out (notes on each rule stand beside it).
+// Every function returns false (or kNoNode) with failure() set if the stream says something
+// else than what numpy's own pickling writes.
+class Lowering {
+ public:
+  Lowering(graph::Builder* builder, graph::DecodedFile* decoded)
+      : b_(*builder), decoded_(*decoded) {}
+
+  graph::NodeId Call(Factory factory, absl::Span<const graph::NodeId> args);
+
+  // True if BUILD on this node is numpy's business.
+  bool Owns(graph::NodeId node) const;
+  bool Build(graph::NodeId node, graph::NodeId state);
+
+  // An array over bytes that are known (joblib's raw data, _frombuffer). `shape` is a TUPLE.
+  graph::NodeId ArrayOver(graph::NodeId dtype, graph::NodeId shape, bool fortran,
+                          const graph::Buffer& data);
+  // A TUPLE of non-negative ints, at most 32.
+  bool ReadShape(graph::NodeId tuple, std::vector<int64_t>* out);
+
+  const Failure& failure() const { return failure_; }
+
+ private:
+  using NodeId = graph::NodeId;
+  enum Pending : uint16_t { kArray = 1, kBitGen, kGenerator, kRandomState };
+
+  NodeId Dtype(absl::Span<const NodeId> args);
+  bool BuildDtype(NodeId node, NodeId state);
+  bool BuildRecord(NodeId node, absl::Span<const NodeId> state);
+  bool AddField(NodeId name, NodeId field, int64_t itemsize, std::vector<NodeId>* out);
+  bool BuildDatetime(NodeId node, const numpy::Dtype& dtype, NodeId metadata);
+  // A DTYPE or DTYPE_RECORD; from now on BUILD may not change it.
+  bool UseDtype(NodeId node, bool allow_objects);
+
+  NodeId Reconstruct(absl::Span<const NodeId> args);
+  bool BuildArray(NodeId node, NodeId state);
+  bool BuildObjectArray(NodeId node, std::vector<int64_t> shape, NodeId list);
+  NodeId FromBuffer(absl::Span<const NodeId> args);
+  NodeId Scalar(absl::Span<const NodeId> args);
+  // Gives bytes that exist only in the parser's memory a place in the decoded file.
+  bool Place(graph::Buffer* buffer);
+
+  NodeId BitGeneratorCtor(absl::Span<const NodeId> args);
+  NodeId RandomCtor(Pending what, absl::Span<const NodeId> args);
+  bool BuildBitGenerator(NodeId node, NodeId state);
+  bool BuildRandom(NodeId node, NodeId state);
+  // A BIT_GENERATOR from a state dict, which must be of the kind `name`.
+  NodeId BitGeneratorFromState(std::string_view name, NodeId state);
+  std::string_view BitGeneratorName(NodeId node);
+
+  // The value of a str key, or kNoNode.
+  NodeId Get(NodeId dict, std::string_view key) const;
+  NodeId Fail(const char* rule, std::string message);
+  bool Refuse(const char* rule, std::string message) {
+    Fail(rule, std::move(message));
+    return false;
+  }
+
+  graph::Builder& b_;
+  graph::DecodedFile& decoded_;
+  Failure failure_;
+};
+
+}  // namespace loadlock::numpy
+
+#endif  // LOADLOCK_SANDBOX_DECODERS_NUMPY_LOWERING_H_
