@@ -86,14 +86,14 @@ absl::StatusOr<Address> ParseAddress(absl::string_view text) {
   return Address{Address::Kind::kUnix, std::string(path)};
 }
 
-absl::StatusOr<Fd> ConnectUnix(const std::string& path) {
+absl::StatusOr<Fd> ConnectUnix(const std::string& path, int type) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   if (path.size() >= sizeof(name.sun_path)) {
     return BadAddress(path, "the path is longer than a socket's may be (107 bytes)");
   }
   std::memcpy(name.sun_path, path.data(), path.size());
-  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "socket");
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0) return fd;
   const std::string what = absl::StrCat("cannot connect to ", path, ": ", std::strerror(errno));

@@ -33,10 +33,10 @@ struct Address {
 // permissions).
 absl::StatusOr<Address> ParseAddress(absl::string_view text);
 
-// Connects to the unix socket at `path`, close-on-exec and non-blocking.
+// Connects to the unix socket at `path`, close-on-exec. `type` is SOCK_STREAM or SOCK_SEQPACKET.
 // Errors: NOT_FOUND if nobody listens there, PERMISSION_DENIED, INVALID_ARGUMENT if the
 // path is too long for a socket, UNAVAILABLE otherwise.
-absl::StatusOr<Fd> ConnectUnix(const std::string& path);
+absl::StatusOr<Fd> ConnectUnix(const std::string& path, int type);
 
 }  // namespace loadlock::client
 

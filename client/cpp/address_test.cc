@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 namespace loadlock::client {
 namespace {
@@ -47,9 +47,10 @@ TEST(ParseAddress, RefusesWhatIsNoAddress) {
 }
 
 TEST(ConnectUnix, SaysThatNobodyListens) {
-  EXPECT_TRUE(absl::IsNotFound(ConnectUnix("/nonexistent/loadlock.sock").status()));
-  EXPECT_TRUE(absl::IsNotFound(ConnectUnix("/dev/null/loadlock.sock").status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(ConnectUnix("/" + std::string(200, 'a')).status()));
+  EXPECT_TRUE(absl::IsNotFound(ConnectUnix("/nonexistent/loadlock.sock", SOCK_STREAM).status()));
+  EXPECT_TRUE(absl::IsNotFound(ConnectUnix("/dev/null/loadlock.sock", SOCK_STREAM).status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ConnectUnix("/" + std::string(200, 'a'), SOCK_STREAM).status()));
 }
 
 }  // namespace

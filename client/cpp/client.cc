@@ -2,6 +2,7 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/create_channel_posix.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <utility>
@@ -31,7 +32,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const Address& addres
   if (address.kind == Address::Kind::kUnix) {
     // Connecting here and not in gRPC tells exactly what is wrong with the socket, at once,
     // and saves the name resolver.
-    absl::StatusOr<Fd> socket = ConnectUnix(address.location);
+    absl::StatusOr<Fd> socket = ConnectUnix(address.location, SOCK_STREAM);
     if (!socket.ok()) return socket.status();
     return grpc::CreateCustomInsecureChannelFromFd("localhost", socket->Release(), arguments);
   }
@@ -152,10 +153,10 @@ absl::Status Client::Fetch(const v1::LoadModelResponse& answer, Access access,
   }
   if (answer.buffers_inline()) return assembler->AddInline(answer.buffers());
   if (!by_descriptor) return absl::OkStatus();
-  auto descriptors =
-      FetchDescriptors(answer.lease().fd_socket(), answer.lease().token(), transport_->timeout());
-  if (!descriptors.ok()) return descriptors.status();
-  return assembler->AddDescriptors(*std::move(descriptors), access);
+  auto files =
+      FetchFiles(answer.lease().fd_socket(), answer.lease().token(), transport_->timeout());
+  if (!files.ok()) return files.status();
+  return assembler->AddFiles(*std::move(files), access);
 }
 
 absl::StatusOr<LoadResult> Client::Load(const std::string& path, const LoadOptions& options) const {

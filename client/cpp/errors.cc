@@ -47,6 +47,13 @@ std::string ErrorReason(const absl::Status& status) {
   return info && info->domain() == kDomain ? info->reason() : std::string();
 }
 
+std::string ErrorMetadata(const absl::Status& status, const std::string& key) {
+  const auto info = Detail<google::rpc::ErrorInfo>(status);
+  if (!info || info->domain() != kDomain) return "";
+  const auto entry = info->metadata().find(key);
+  return entry == info->metadata().end() ? std::string() : entry->second;
+}
+
 std::optional<v1::Report> RefusedReport(const absl::Status& status) {
   if (!absl::IsFailedPrecondition(status)) return std::nullopt;
   auto report = Detail<v1::Report>(status);

@@ -23,6 +23,9 @@ absl::Status StatusFromRpc(int code, absl::string_view message, absl::string_vie
 // carries none (it did not come from a daemon).
 std::string ErrorReason(const absl::Status& status);
 
+// One entry of the ErrorInfo's metadata, e.g. "limit"; empty if there is none.
+std::string ErrorMetadata(const absl::Status& status, const std::string& key);
+
 // The report of a refused load: present exactly if the status is FAILED_PRECONDITION and
 // its details hold a Report whose verdict is REFUSED.
 std::optional<v1::Report> RefusedReport(const absl::Status& status);

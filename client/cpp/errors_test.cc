@@ -18,6 +18,7 @@ std::string Details(const std::vector<const google::protobuf::Message*>& message
 
 google::rpc::ErrorInfo Info(const std::string& domain) {
   google::rpc::ErrorInfo info;
+  (*info.mutable_metadata())["limit"] = "max_nodes";
   info.set_domain(domain);
   info.set_reason("REFUSED");
   return info;
@@ -29,6 +30,8 @@ TEST(StatusFromRpc, KeepsCodeMessageAndReason) {
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_EQ(status.message(), "no such file");
   EXPECT_EQ(ErrorReason(status), "REFUSED");
+  EXPECT_EQ(ErrorMetadata(status, "limit"), "max_nodes");
+  EXPECT_EQ(ErrorMetadata(status, "other"), "");
   EXPECT_FALSE(RefusedReport(status).has_value());
 }
 

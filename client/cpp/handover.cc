@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -14,6 +15,16 @@
 
 namespace loadlock::client {
 namespace {
+
+// Status byte, size of the artifact, size of the decoded data.
+constexpr size_t kAnswerBytes = 1 + 2 * sizeof(uint64_t);
+constexpr size_t kMaxDescriptors = 2;
+
+uint64_t ReadLe64(const uint8_t* bytes) {
+  uint64_t value = 0;
+  for (size_t i = sizeof(value); i > 0; --i) value = value << 8 | bytes[i - 1];
+  return value;
+}
 
 absl::Status SocketError(absl::string_view what) {
   if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -39,8 +50,8 @@ std::vector<Fd> TakeDescriptors(msghdr* message) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<Fd>> FetchDescriptorsFrom(int socket, absl::string_view token,
-                                                     absl::Duration timeout) {
+absl::StatusOr<HandedFiles> FetchFilesFrom(int socket, absl::string_view token,
+                                           absl::Duration timeout) {
   const timeval limit = absl::ToTimeval(timeout);
   if (setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
       setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0) {
@@ -50,8 +61,9 @@ absl::StatusOr<std::vector<Fd>> FetchDescriptorsFrom(int socket, absl::string_vi
       static_cast<ssize_t>(token.size())) {
     return SocketError("sending the token");
   }
-  uint8_t count = 0;
-  iovec data{&count, sizeof(count)};
+  // One byte more, to tell a longer packet.
+  uint8_t packet[kAnswerBytes + 1] = {};
+  iovec data{packet, sizeof(packet)};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
   msghdr message{};
   message.msg_iov = &data;
@@ -64,20 +76,27 @@ absl::StatusOr<std::vector<Fd>> FetchDescriptorsFrom(int socket, absl::string_vi
   } while (got < 0 && errno == EINTR);
   if (got < 0) return SocketError("receiving descriptors");
   std::vector<Fd> descriptors = TakeDescriptors(&message);
-  if (got == 0 || (count == 0 && descriptors.empty())) {
-    return absl::PermissionDeniedError("the daemon hands over nothing for this lease");
+  if (static_cast<size_t>(got) != kAnswerBytes ||
+      (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
+    return absl::DataLossError("the daemon's hand-over has another form than it should");
   }
-  if ((message.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0 || descriptors.size() != count) {
-    return absl::DataLossError("the daemon sent other descriptors than it announced");
+  if (packet[0] != 0) return absl::NotFoundError("the daemon knows no such lease of this caller");
+  HandedFiles files;
+  files.artifact_size = ReadLe64(packet + 1);
+  files.decoded_size = ReadLe64(packet + 1 + sizeof(uint64_t));
+  if (descriptors.size() != (files.decoded_size > 0 ? 2u : 1u)) {
+    return absl::DataLossError("the daemon handed over the wrong number of descriptors");
   }
-  return descriptors;
+  files.artifact = std::move(descriptors[0]);
+  if (descriptors.size() == 2) files.decoded = std::move(descriptors[1]);
+  return files;
 }
 
-absl::StatusOr<std::vector<Fd>> FetchDescriptors(const std::string& socket_path,
-                                                 absl::string_view token, absl::Duration timeout) {
-  absl::StatusOr<Fd> socket = ConnectUnix(socket_path);
+absl::StatusOr<HandedFiles> FetchFiles(const std::string& socket_path, absl::string_view token,
+                                       absl::Duration timeout) {
+  absl::StatusOr<Fd> socket = ConnectUnix(socket_path, SOCK_SEQPACKET);
   if (!socket.ok()) return socket.status();
-  return FetchDescriptorsFrom(socket->get(), token, timeout);
+  return FetchFilesFrom(socket->get(), token, timeout);
 }
 
 }  // namespace loadlock::client

@@ -1,14 +1,10 @@
-// The second socket of the daemon: a token for sealed descriptors.
-//
-// One connection a hand-over. The client sends the 32 bytes of the lease's token; the
-// daemon answers with one byte, the number of descriptors, and the descriptors themselves
-// (SCM_RIGHTS) in order: the artifact, then the decoded bytes if there are any; then it
-// closes. Count 0: the token is unknown, ended or of another user.
+// The second socket of the daemon: a lease's token for sealed descriptors. The form of the
+// exchange stands in proto/loadlock/v1/service.proto, Lease.fd_socket.
 #ifndef LOADLOCK_CLIENT_CPP_HANDOVER_H_
 #define LOADLOCK_CLIENT_CPP_HANDOVER_H_
 
+#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -17,17 +13,23 @@
 
 namespace loadlock::client {
 
-// Artifact and decoded bytes.
-inline constexpr int kMaxDescriptors = 2;
+// What the daemon handed over, not yet checked for its seals.
+struct HandedFiles {
+  Fd artifact;
+  uint64_t artifact_size = 0;
+  // Not valid if nothing had to be decoded.
+  Fd decoded;
+  uint64_t decoded_size = 0;
+};
 
-// Errors: those of ConnectUnix; PERMISSION_DENIED if the daemon gives nothing for the
-// token; DEADLINE_EXCEEDED; DATA_LOSS if the answer is not of the form above.
-absl::StatusOr<std::vector<Fd>> FetchDescriptors(const std::string& socket_path,
-                                                 absl::string_view token, absl::Duration timeout);
+// Errors: those of ConnectUnix; NOT_FOUND if the daemon knows no such lease of this caller;
+// DEADLINE_EXCEEDED; DATA_LOSS if the answer has another form.
+absl::StatusOr<HandedFiles> FetchFiles(const std::string& socket_path, absl::string_view token,
+                                       absl::Duration timeout);
 
-// The same over a connected socket.
-absl::StatusOr<std::vector<Fd>> FetchDescriptorsFrom(int socket, absl::string_view token,
-                                                     absl::Duration timeout);
+// The same over a connected SOCK_SEQPACKET socket.
+absl::StatusOr<HandedFiles> FetchFilesFrom(int socket, absl::string_view token,
+                                           absl::Duration timeout);
 
 }  // namespace loadlock::client
 

@@ -99,18 +99,17 @@ absl::Status ModelAssembler::MapBuffer(int index) {
   return absl::OkStatus();
 }
 
-absl::Status ModelAssembler::AddDescriptors(std::vector<Fd> descriptors, Access access) {
+absl::Status ModelAssembler::AddFiles(HandedFiles files, Access access) {
   if (absl::Status status = Prepare(); !status.ok()) return status;
-  const uint64_t decoded_size = model_.report_.decoded_size();
-  if (descriptors.empty() || descriptors.size() > 2 ||
-      (decoded_size > 0 && descriptors.size() < 2)) {
-    return Broken("the wrong number of descriptors");
+  const v1::Report& report = model_.report_;
+  if (files.artifact_size != report.size() || files.decoded_size != report.decoded_size()) {
+    return Broken("descriptors of another size than the report says");
   }
-  auto artifact = SealedFile::Map(std::move(descriptors[0]), model_.report_.size(), access);
+  auto artifact = SealedFile::Map(std::move(files.artifact), files.artifact_size, access);
   if (!artifact.ok()) return artifact.status();
   model_.artifact_ = *std::move(artifact);
-  if (decoded_size > 0) {
-    auto decoded = SealedFile::Map(std::move(descriptors[1]), decoded_size, access);
+  if (files.decoded_size > 0) {
+    auto decoded = SealedFile::Map(std::move(files.decoded), files.decoded_size, access);
     if (!decoded.ok()) return decoded.status();
     model_.decoded_ = *std::move(decoded);
   }
@@ -143,8 +142,9 @@ absl::Status ModelAssembler::AddChunk(const v1::BufferChunk& chunk) {
 absl::Status ModelAssembler::AddEnd(const v1::FetchEnd& end) {
   if (absl::Status status = Prepare(); !status.ok()) return status;
   const v1::Graph& graph = model_.graph_;
-  if (end.node_count() != static_cast<uint64_t>(graph.kinds_size())) {
-    return Broken("nodes are missing at the end of the stream");
+  if (end.node_count() != static_cast<uint64_t>(graph.kinds_size()) ||
+      end.buffer_count() != filled_.size() || end.buffer_bytes() != model_.report_.buffer_bytes()) {
+    return Broken("the end of the stream counts something else");
   }
   return absl::OkStatus();
 }

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "client/cpp/fd.h"
+#include "client/cpp/handover.h"
 #include "client/cpp/sealed_file.h"
 #include "loadlock/v1/service.pb.h"
 
@@ -63,7 +63,7 @@ class ModelAssembler {
   absl::Status AddInline(const google::protobuf::RepeatedPtrField<std::string>& buffers);
 
   // The sealed artifact and, if anything was decoded, the sealed decoded bytes.
-  absl::Status AddDescriptors(std::vector<Fd> descriptors, Access access);
+  absl::Status AddFiles(HandedFiles files, Access access);
 
   // One chunk of a stream; those of one buffer come in order.
   absl::Status AddChunk(const v1::BufferChunk& chunk);

@@ -58,11 +58,14 @@ v1::BufferChunk Chunk(uint32_t buffer, uint64_t offset, const std::string& data)
   return chunk;
 }
 
-template <typename... T>
-std::vector<Fd> Fds(T... fd) {
-  std::vector<Fd> fds;
-  (fds.push_back(std::move(fd)), ...);
-  return fds;
+HandedFiles Files(const std::string& artifact, const std::string& decoded = "",
+                  int seals = kAllSeals) {
+  HandedFiles files;
+  files.artifact = Memfd(artifact, seals);
+  files.artifact_size = artifact.size();
+  if (!decoded.empty()) files.decoded = Memfd(decoded, seals);
+  files.decoded_size = decoded.size();
+  return files;
 }
 
 constexpr v1::BufferSource kArtifact = v1::BUFFER_SOURCE_ARTIFACT;
@@ -70,8 +73,7 @@ constexpr v1::BufferSource kDecoded = v1::BUFFER_SOURCE_DECODED;
 
 TEST(ModelAssembler, MapsDescriptors) {
   ModelAssembler assembler = Assembler({{kArtifact, 2, 3}, {kDecoded, 0, 4}}, 6, 4);
-  ASSERT_TRUE(
-      assembler.AddDescriptors(Fds(Memfd("abcdef"), Memfd("wxyz")), Access::kReadOnly).ok());
+  ASSERT_TRUE(assembler.AddFiles(Files("abcdef", "wxyz"), Access::kReadOnly).ok());
   absl::StatusOr<Model> model = std::move(assembler).Finish();
   ASSERT_TRUE(model.ok()) << model.status();
   const Model moved = *std::move(model);
@@ -84,7 +86,10 @@ TEST(ModelAssembler, PrivateMappingsAreTheReadersOwn) {
   const Fd file = Memfd("abc");
   for (int i = 0; i < 2; ++i) {
     ModelAssembler assembler = Assembler({{kArtifact, 0, 3}}, 3);
-    ASSERT_TRUE(assembler.AddDescriptors(Fds(Fd(dup(file.get()))), Access::kPrivate).ok());
+    HandedFiles files;
+    files.artifact = Fd(dup(file.get()));
+    files.artifact_size = 3;
+    ASSERT_TRUE(assembler.AddFiles(std::move(files), Access::kPrivate).ok());
     absl::StatusOr<Model> model = std::move(assembler).Finish();
     EXPECT_EQ(Text(model->buffer(0)), "abc");
     model->mutable_buffer(0)[0] = 'X';
@@ -96,20 +101,25 @@ TEST(ModelAssembler, RefusesDescriptorsThatCanStillChange) {
   for (const int seals : {0, F_SEAL_WRITE, F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_WRITE | F_SEAL_GROW,
                           F_SEAL_WRITE | F_SEAL_SHRINK}) {
     ModelAssembler assembler = Assembler({{kArtifact, 0, 3}}, 3);
-    EXPECT_TRUE(absl::IsFailedPrecondition(
-        assembler.AddDescriptors(Fds(Memfd("abc", seals)), Access::kReadOnly)))
+    EXPECT_TRUE(
+        absl::IsFailedPrecondition(assembler.AddFiles(Files("abc", "", seals), Access::kReadOnly)))
         << seals;
   }
-  ModelAssembler assembler = Assembler({{kArtifact, 0, 0}}, 0);
-  EXPECT_FALSE(
-      assembler.AddDescriptors(Fds(Fd(open("/dev/null", O_RDONLY))), Access::kReadOnly).ok());
+  HandedFiles device;
+  device.artifact = Fd(open("/dev/null", O_RDONLY));
+  EXPECT_FALSE(Assembler({}, 0).AddFiles(std::move(device), Access::kReadOnly).ok());
 }
 
-TEST(ModelAssembler, RefusesDescriptorsOfAnotherSizeOrNumber) {
-  EXPECT_FALSE(Assembler({}, 4).AddDescriptors(Fds(Memfd("abc")), Access::kReadOnly).ok());
-  EXPECT_FALSE(Assembler({}, 2).AddDescriptors(Fds(Memfd("abc")), Access::kReadOnly).ok());
-  EXPECT_FALSE(Assembler({}, 3, 1).AddDescriptors(Fds(Memfd("abc")), Access::kReadOnly).ok());
-  EXPECT_FALSE(Assembler({}, 3).AddDescriptors({}, Access::kReadOnly).ok());
+TEST(ModelAssembler, RefusesDescriptorsOfAnotherSizeThanAnnounced) {
+  EXPECT_FALSE(Assembler({}, 4).AddFiles(Files("abc"), Access::kReadOnly).ok());
+  EXPECT_FALSE(Assembler({}, 3, 1).AddFiles(Files("abc"), Access::kReadOnly).ok());
+  EXPECT_FALSE(Assembler({}, 3).AddFiles(Files("abc", "d"), Access::kReadOnly).ok());
+  for (const char* lie : {"ab", "abcd"}) {  // As announced, but not as it is.
+    HandedFiles files = Files("abc");
+    files.artifact = Memfd(lie);
+    EXPECT_TRUE(
+        absl::IsFailedPrecondition(Assembler({}, 3).AddFiles(std::move(files), Access::kReadOnly)));
+  }
 }
 
 TEST(ModelAssembler, RefusesBuffersBeyondTheEnd) {
@@ -117,7 +127,7 @@ TEST(ModelAssembler, RefusesBuffersBeyondTheEnd) {
        {Range{kArtifact, 1, 3}, Range{kArtifact, 4, 0}, Range{kArtifact, ~uint64_t{0}, 2},
         Range{kDecoded, 0, 1}, Range{v1::BUFFER_SOURCE_UNSPECIFIED, 0, 1}}) {
     ModelAssembler assembler = Assembler({range}, 3);
-    EXPECT_TRUE(absl::IsDataLoss(assembler.AddDescriptors(Fds(Memfd("abc")), Access::kReadOnly)))
+    EXPECT_TRUE(absl::IsDataLoss(assembler.AddFiles(Files("abc"), Access::kReadOnly)))
         << range.offset << " " << range.length;
   }
 }

@@ -1,0 +1,121 @@
+// The loadlock command.
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <variant>
+
+#include "client/cli/auditor.h"
+#include "client/cli/commands.h"
+#include "client/cli/options.h"
+#include "client/cli/session.h"
+#include "client/cli/text.h"
+#include "client/cli/walk.h"
+
+namespace loadlock::cli {
+namespace {
+
+constexpr int kEndingSignals[] = {SIGINT, SIGTERM, SIGHUP};
+
+// The signals that end this process, but for those that whoever started it wants ignored.
+sigset_t EndingSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : kEndingSignals) {
+    struct sigaction current {};
+    if (sigaction(signal, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) {
+      sigaddset(&set, signal);
+    }
+  }
+  return set;
+}
+
+// Removes the private daemon's directory when a signal ends this process, then lets it end. The
+// daemon itself sees its lifeline end. `set` must be blocked in every thread.
+void CleanUpOnSignal(const sigset_t& set, const std::string& directory) {
+  std::thread([set, directory] {
+    int signal = 0;
+    if (sigwait(&set, &signal) != 0) return;
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+    ::signal(signal, SIG_DFL);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+    raise(signal);
+  }).detach();
+}
+
+bool IsSet(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && value[0] != '\0';
+}
+
+Terminal MakeTerminal(const Options& options) {
+  const bool colored =
+      !options.no_color && !options.json && !IsSet("NO_COLOR") && isatty(STDOUT_FILENO) == 1;
+  winsize size{};
+  const bool bar = isatty(STDERR_FILENO) == 1 && !options.quiet &&
+                   ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return {&std::cout, bar ? &std::cerr : nullptr, size.ws_col, Style(colored)};
+}
+
+ExitCode Fail(const absl::Status& status) {
+  std::cerr << "loadlock: " << Printable(status.message()) << "\n";
+  return ExitCode::kUndecided;
+}
+
+ExitCode Run(const Options& options, const sigset_t& signals) {
+  absl::StatusOr<Session> session = Session::Open(options);
+  if (!session.ok()) return Fail(session.status());
+  if (!session->private_directory().empty()) {
+    CleanUpOnSignal(signals, session->private_directory());
+  } else {
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  }
+  const std::vector<Item> items = Walk(options.paths);
+  if (absl::Status connected = session->Connect(); !connected.ok()) return Fail(connected);
+  const client::Client& client = session->client();
+  const Terminal terminal = MakeTerminal(options);
+  if (options.command == Command::kInfo) return RunInfo(options, client, terminal, std::cerr);
+  const Auditor auditor([&client](const auto& request) { return client.Audit(request); },
+                        client.remote(), options);
+  return options.command == Command::kAudit ? RunAudit(options, items, auditor, terminal)
+                                            : RunInspect(options, items, auditor, terminal);
+}
+
+int Main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
+  signal(SIGPIPE, SIG_IGN);  // A closed pipe is a failed write, below.
+  const sigset_t signals = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  auto parsed = ParseOptions(argc, argv, std::cout, std::cerr);
+  const auto* options = std::get_if<Options>(&parsed);
+  ExitCode code = options != nullptr ? Run(*options, signals) : std::get<ExitCode>(parsed);
+  std::cout.flush();
+  // A verdict that nobody could read is none.
+  if (!std::cout) code = Fail(absl::UnavailableError("cannot write to standard output"));
+  std::cerr.flush();
+  return static_cast<int>(code);
+}
+
+}  // namespace
+}  // namespace loadlock::cli
+
+int main(int argc, char** argv) {
+  const int code = loadlock::cli::Main(argc, argv);
+#ifndef LOADLOCK_SANITIZED
+  // All is written and stopped; taking gRPC apart would cost another 3 ms.
+  _exit(code);
+#else
+  return code;
+#endif
+}

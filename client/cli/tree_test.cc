@@ -1,0 +1,158 @@
+#include "client/cli/tree.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace loadlock::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Appends nodes; returns their indices.
+class Maker {
+ public:
+  uint32_t Node(v1::NodeKind kind, const std::vector<uint32_t>& operands = {}) {
+    graph_.add_kinds(kind);
+    graph_.add_operand_counts(static_cast<uint32_t>(operands.size()));
+    for (const uint32_t operand : operands) graph_.add_operands(operand);
+    return static_cast<uint32_t>(graph_.kinds_size() - 1);
+  }
+  uint32_t String(const std::string& text) {
+    graph_.add_strings(text);
+    return static_cast<uint32_t>(graph_.strings_size() - 1);
+  }
+  uint32_t Str(const std::string& text) { return Node(v1::NODE_KIND_STR, {String(text)}); }
+  uint32_t Int(int64_t value) {
+    graph_.add_ints(value);
+    return Node(v1::NODE_KIND_INT, {static_cast<uint32_t>(graph_.ints_size() - 1)});
+  }
+  uint32_t Global(const std::string& module, const std::string& name) {
+    v1::Global* global = graph_.add_globals();
+    global->set_module(module);
+    global->set_name(name);
+    return Node(v1::NODE_KIND_GLOBAL, {static_cast<uint32_t>(graph_.globals_size() - 1)});
+  }
+  std::string Render(uint32_t root, const TreeLimits& limits = {}) {
+    graph_.set_root(root);
+    return RenderTree(graph_, limits, Style(false));
+  }
+  v1::Graph& graph() { return graph_; }
+
+ private:
+  v1::Graph graph_;
+};
+
+constexpr uint32_t kAbsent = 0xFFFFFFFF;
+
+TEST(RenderTree, ShowsAnObjectWithItsAttributes) {
+  Maker make;
+  make.graph().add_buffer_lengths(96);
+  const uint32_t dtype = make.Node(v1::NODE_KIND_DTYPE, {make.String("<f8")});
+  make.graph().add_ints(3);
+  make.graph().add_ints(4);
+  const uint32_t array = make.Node(v1::NODE_KIND_NDARRAY, {dtype, 0, 1, 2, 0});
+  const uint32_t penalty = make.Str("l2");
+  const uint32_t state = make.Node(v1::NODE_KIND_DICT_STR,
+                                   {make.String("coef_"), make.String("penalty"), array, penalty});
+  const uint32_t object =
+      make.Node(v1::NODE_KIND_OBJECT, {make.Global("sklearn.linear_model", "LogisticRegression"),
+                                       make.Node(v1::NODE_KIND_TUPLE), state, kAbsent, kAbsent});
+  EXPECT_EQ(make.Render(object),
+            "sklearn.linear_model.LogisticRegression\n"
+            "  coef_: array (3, 4) <f8, 96 B, Fortran order\n"
+            "  penalty: \"l2\"\n");
+}
+
+TEST(RenderTree, ShowsContainersAndPackedRuns) {
+  Maker make;
+  for (int i = 0; i < 6; ++i) make.graph().add_ints(i);
+  const uint32_t packed = make.Node(v1::NODE_KIND_LIST_INT, {0, 6});
+  make.String("a");
+  make.String("b");
+  const uint32_t words = make.Node(v1::NODE_KIND_DICT_STR_INT, {0, 0, 2});
+  const uint32_t dict = make.Node(v1::NODE_KIND_DICT, {make.Int(7), packed, make.Str("k"), words});
+  const uint32_t list = make.Node(v1::NODE_KIND_LIST, {dict, make.Node(v1::NODE_KIND_NONE)});
+  EXPECT_EQ(make.Render(list),
+            "list of 2\n"
+            "  [0]: dict of 2\n"
+            "    7: list [0, 1, 2, 3, ... 2 more]\n"
+            "    \"k\": dict {\"a\": 0, \"b\": 1}\n"
+            "  [1]: None\n");
+}
+
+TEST(RenderTree, CountsWhatItLeavesOut) {
+  Maker make;
+  std::vector<uint32_t> entries;
+  for (int i = 0; i < 10; ++i) entries.push_back(make.Int(i));
+  uint32_t node = make.Node(v1::NODE_KIND_LIST, entries);
+  EXPECT_THAT(make.Render(node, {.depth = 6, .width = 4, .lines = 100}),
+              HasSubstr("  [3]: 3\n  ... 6 more\n"));
+  for (int i = 0; i < 5; ++i) node = make.Node(v1::NODE_KIND_TUPLE, {node});
+  const std::string cut = make.Render(node, {.depth = 2, .width = 4, .lines = 100});
+  EXPECT_EQ(cut,
+            "tuple of 1\n"
+            "  [0]: tuple of 1\n"
+            "    [0]: tuple of 1  ... 1 more below\n");
+  EXPECT_THAT(make.Render(node, {.depth = 9, .width = 4, .lines = 3}),
+              HasSubstr("... cut after 3 lines\n"));
+}
+
+TEST(RenderTree, ShowsSharedAndCyclicContainersOnce) {
+  Maker make;
+  const uint32_t list = make.Node(v1::NODE_KIND_LIST, {0, 0});  // Twice itself.
+  EXPECT_EQ(make.Render(list),
+            "list of 2\n"
+            "  [0]: list of 2  (shown above)\n"
+            "  [1]: list of 2  (shown above)\n");
+}
+
+TEST(RenderTree, ADeepChainNeedsNoStack) {
+  Maker make;
+  uint32_t node = make.Node(v1::NODE_KIND_NONE);
+  for (int i = 0; i < 200000; ++i) node = make.Node(v1::NODE_KIND_LIST, {node});
+  EXPECT_THAT(make.Render(node, {.depth = 1000000, .width = 1, .lines = 1000}),
+              HasSubstr("cut after 1000 lines"));
+}
+
+TEST(RenderTree, EscapesText) {
+  Maker make;
+  const std::string hostile = "\x1b[31m\n\u202e";
+  const uint32_t key = make.String(hostile);
+  const uint32_t dict = make.Node(v1::NODE_KIND_DICT_STR, {key, make.Str(hostile)});
+  const std::string shown =
+      make.Render(make.Node(v1::NODE_KIND_LIST, {dict, make.Global(hostile, hostile)}));
+  EXPECT_THAT(shown, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(shown, Not(HasSubstr("\u202e")));
+  EXPECT_EQ(std::count(shown.begin(), shown.end(), '\n'), 4);
+}
+
+// Whatever stands in the columns: no index is used unchecked.
+TEST(RenderTree, SurvivesRandomGraphs) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 2000; ++round) {
+    Maker make;
+    const auto any = [&random] {
+      return random() % 4 == 0 ? static_cast<uint32_t>(random()) : random() % 8;
+    };
+    for (int i = 0; i < 6; ++i) {
+      std::vector<uint32_t> operands(random() % 7);
+      std::generate(operands.begin(), operands.end(), any);
+      make.Node(static_cast<v1::NodeKind>(random() % 60), operands);
+    }
+    make.String("s");
+    make.graph().add_ints(static_cast<int64_t>(random()));
+    make.graph().add_floats(0.5);
+    make.graph().add_buffer_lengths(random());
+    if (random() % 8 == 0) make.graph().mutable_operands()->Truncate(3);
+    if (random() % 8 == 0) make.graph().add_operand_counts(0xFFFFFFFF);
+    EXPECT_FALSE(make.Render(any()).empty());
+  }
+  EXPECT_FALSE(RenderTree(v1::Graph(), {}, Style(false)).empty());
+}
+
+}  // namespace
+}  // namespace loadlock::cli
