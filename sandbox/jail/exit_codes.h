@@ -1,0 +1,24 @@
+// Exit codes by which a worker says why it gave up. Only its own honest code uses them; a hostile
+// worker can exit with any of them, which gains it nothing but a wrong line in a report.
+#ifndef LOADLOCK_SANDBOX_JAIL_EXIT_CODES_H_
+#define LOADLOCK_SANDBOX_JAIL_EXIT_CODES_H_
+
+namespace loadlock::jail {
+
+inline constexpr int kExitOk = 0;
+// The job could not be received, or its result not be sent.
+inline constexpr int kExitChannel = 100;
+// The lock-down failed; an 'F' frame said how.
+inline constexpr int kExitLockDown = 101;
+// An allocation failed.
+inline constexpr int kExitMemory = 102;
+// The decoded memfd may not grow further.
+inline constexpr int kExitFileLimit = 103;
+// abort(): a failed check of the C library, the compiler or our own.
+inline constexpr int kExitAborted = 128 + 6;
+// A forbidden system call; a 'V' frame said which. 31 is SIGSYS.
+inline constexpr int kExitForbiddenCall = 128 + 31;
+
+}  // namespace loadlock::jail
+
+#endif  // LOADLOCK_SANDBOX_JAIL_EXIT_CODES_H_

@@ -1,0 +1,122 @@
+#include "sandbox/jail/jail.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "sandbox/channel/frame.h"
+#include "sandbox/jail/exit_codes.h"
+#include "sandbox/jail/jail_core.h"
+
+namespace loadlock::jail {
+namespace {
+
+// SIGKILL takes a process down in milliseconds unless a device holds it; then its end is not
+// waited for, only its place in the launcher's table stays.
+constexpr absl::Duration kKillPatience = absl::Seconds(10);
+// Packets that may be in front of the violation: what the socket buffer holds.
+constexpr int kMaxQueued = 4096;
+
+// Looks for a 'V' frame that nobody has read, in the channel of an ended worker.
+std::optional<Violation> FindViolation(int channel) {
+  std::array<uint8_t, channel::kViolationPacket> packet;
+  for (int i = 0; i < kMaxQueued; ++i) {
+    const ssize_t size = recv(channel, packet.data(), packet.size(), MSG_DONTWAIT | MSG_TRUNC);
+    if (size <= 0) return std::nullopt;
+    if (size != ssize_t{packet.size()} ||
+        packet[0] != static_cast<uint8_t>(channel::FrameType::kViolation)) {
+      continue;
+    }
+    Violation violation;
+    for (unsigned byte = 0; byte < 4; ++byte) {
+      violation.syscall_nr |= uint32_t{packet[1 + byte]} << (8 * byte);
+      violation.arch |= uint32_t{packet[5 + byte]} << (8 * byte);
+    }
+    return violation;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Worker::Worker(std::shared_ptr<WorkerState> state) : state_(std::move(state)) {}
+
+Worker& Worker::operator=(Worker&& other) noexcept {
+  if (this != &other) {
+    if (state_ != nullptr) Kill(WorkerExit::Cause::kKilled);
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Worker::~Worker() {
+  if (state_ != nullptr) Kill(WorkerExit::Cause::kKilled);
+}
+
+int Worker::channel() const { return state_->channel.get(); }
+int Worker::pidfd() const { return state_->pidfd.get(); }
+uint64_t Worker::id() const { return state_->id; }
+
+void Worker::Kill(WorkerExit::Cause why) {
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->exit.has_value()) return;
+  if (!state_->killed.has_value()) state_->killed = why;
+  KillByPidfd(state_->pidfd.get());
+}
+
+void Worker::NoteViolation(uint32_t syscall_nr, uint32_t arch) {
+  absl::MutexLock lock(&state_->mutex);
+  state_->violation = Violation{syscall_nr, arch};
+}
+
+WorkerExit Worker::AwaitExit(absl::Duration grace) {
+  const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mutex) {
+    return state_->exit.has_value() || state_->launcher_gone;
+  };
+  bool has_ended;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    has_ended = state_->mutex.AwaitWithTimeout(absl::Condition(&ended), grace);
+  }
+  if (!has_ended) Kill(WorkerExit::Cause::kDeadline);
+  absl::MutexLock lock(&state_->mutex);
+  state_->mutex.AwaitWithTimeout(absl::Condition(&ended), kKillPatience);
+  WorkerExit exit;
+  if (!state_->exit.has_value()) {
+    exit.cause = state_->launcher_gone ? WorkerExit::Cause::kLauncherGone
+                                       : state_->killed.value_or(WorkerExit::Cause::kKilled);
+    return exit;
+  }
+  if (state_->exit->exited && state_->exit->code_or_signal == kExitForbiddenCall &&
+      !state_->violation.has_value()) {
+    state_->violation = FindViolation(state_->channel.get());
+  }
+  return Classify(*state_->exit, state_->killed, state_->violation, state_->cpu_limit);
+}
+
+absl::StatusOr<std::unique_ptr<Jail>> Jail::Start(const Options& options) {
+  auto launcher = LauncherProcess::Start(options);
+  if (!launcher.ok()) return launcher.status();
+  auto core = std::make_shared<JailCore>(options, *std::move(launcher));
+  if (absl::Status status = core->Run(); !status.ok()) return status;
+  return std::unique_ptr<Jail>(new Jail(std::move(core)));
+}
+
+Jail::Jail(std::shared_ptr<JailCore> core) : core_(std::move(core)) {}
+Jail::~Jail() = default;
+
+Tier Jail::tier() const { return core_->tier(); }
+std::string Jail::tier_reason() const { return core_->tier_reason(); }
+uint32_t Jail::ready_workers() const { return core_->ready_workers(); }
+bool Jail::alive() const { return core_->alive(); }
+pid_t Jail::launcher_pid() const { return core_->launcher_pid(); }
+
+absl::StatusOr<Worker> Jail::Acquire(absl::Time deadline) {
+  auto state = core_->Acquire(deadline);
+  if (!state.ok()) return state.status();
+  return Worker(*std::move(state));
+}
+
+}  // namespace loadlock::jail

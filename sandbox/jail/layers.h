@@ -1,0 +1,33 @@
+// The layers of a worker's jail, as bits of its greeting.
+#ifndef LOADLOCK_SANDBOX_JAIL_LAYERS_H_
+#define LOADLOCK_SANDBOX_JAIL_LAYERS_H_
+
+#include <cstdint>
+
+#include "sandbox/jail/tier.h"
+
+namespace loadlock::jail {
+
+enum Layer : uint8_t {
+  kLayerNamespaces = 1,
+  kLayerLandlock = 2,
+  kLayerSeccomp = 4,
+  kLayerLimits = 8,
+  // No memory can be made executable that was not from the start (kernels since 6.3; the filter
+  // refuses PROT_EXEC in any case).
+  kLayerNoExecGain = 16,
+  // Its user id outside is not the daemon's, but nobody's.
+  kLayerNobody = 32,
+};
+
+// What a worker of this tier must have. The daemon refuses one that lacks any of it.
+constexpr uint8_t RequiredLayers(Tier tier) {
+  uint8_t layers = kLayerSeccomp | kLayerLimits;
+  if (tier <= Tier::kB) layers |= kLayerLandlock;
+  if (tier == Tier::kA) layers |= kLayerNamespaces;
+  return layers;
+}
+
+}  // namespace loadlock::jail
+
+#endif  // LOADLOCK_SANDBOX_JAIL_LAYERS_H_
