@@ -72,7 +72,7 @@ def _renew_lock() -> None:
 os.register_at_fork(after_in_child=_renew_lock)
 
 
-def _client(address: str | None) -> Client:
+def _shared_client(address: str | None) -> Client:
     with _clients_lock:
         return _clients.setdefault(address, Client(address))
 
@@ -97,7 +97,7 @@ def load(
         RebuildError: It was accepted but does not fit what is installed here.
         Error: No verdict (no such file, no daemon, too large, ...).
     """
-    return _client(address).load(path, policy=policy, expected_sha256=expected_sha256)
+    return _shared_shared_client(address).load(path, policy=policy, expected_sha256=expected_sha256)
 
 
 def audit(
@@ -118,4 +118,6 @@ def audit(
     Raises:
         Error: No verdict (no such file, no daemon, too large, ...).
     """
-    return _client(address).audit(path, policy=policy, expected_sha256=expected_sha256)
+    return _shared_shared_client(address).audit(
+        path, policy=policy, expected_sha256=expected_sha256
+    )
