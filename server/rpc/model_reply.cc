@@ -3,23 +3,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 #include "server/observe/error.h"
 
 namespace loadlock::rpc {
-
-std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted) {
-  auto model = std::make_shared<LeasedModel>();
-  model->graph = std::move(*vetted.graph).Release();
-  model->artifact = std::move(vetted.artifact);
-  model->decoded = std::move(vetted.decoded);
-  model->artifact_size = vetted.artifact_size;
-  model->decoded_size = vetted.decoded_size;
-  model->buffer_bytes = vetted.report.buffer_bytes();
-  model->reservation = std::move(vetted.reservation);
-  return model;
-}
 
 absl::Status ReadBuffer(const LeasedModel& model, int buffer, uint64_t offset, uint64_t length,
                         std::string* out) {

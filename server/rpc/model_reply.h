@@ -1,15 +1,13 @@
-// From a vetted artifact to what a caller gets: lease, inline graph, inline buffers.
+// What a caller gets of a leased model: inline graph, inline buffers, bytes of buffers.
 #ifndef LOADLOCK_SERVER_RPC_MODEL_REPLY_H_
 #define LOADLOCK_SERVER_RPC_MODEL_REPLY_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "loadlock/v1/service.pb.h"
-#include "server/pipeline/vet.h"
 #include "server/rpc/leases.h"
 
 namespace loadlock::rpc {
@@ -17,9 +15,6 @@ namespace loadlock::rpc {
 // What is inline saves the caller a second call; what is larger costs less by descriptor.
 inline constexpr size_t kInlineGraphBytes = size_t{1} << 20;
 inline constexpr uint64_t kInlineBufferBytes = uint64_t{256} << 10;
-
-// An accepted model, ready to be leased.
-std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted);
 
 // Bytes [offset, offset + length) of buffer `buffer`, which lie within it.
 absl::Status ReadBuffer(const LeasedModel& model, int buffer, uint64_t offset, uint64_t length,

@@ -40,6 +40,19 @@ class Refuse final : public Base {
   void OnDone() override { delete this; }
 };
 
+// An accepted model, ready to be leased.
+std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted) {
+  auto model = std::make_shared<LeasedModel>();
+  model->graph = std::move(*vetted.graph).Release();
+  model->artifact = std::move(vetted.artifact);
+  model->decoded = std::move(vetted.decoded);
+  model->artifact_size = vetted.artifact_size;
+  model->decoded_size = vetted.decoded_size;
+  model->buffer_bytes = vetted.report.buffer_bytes();
+  model->reservation = std::move(vetted.reservation);
+  return model;
+}
+
 absl::Status CheckPath(const std::string& path) {
   return path.empty() ? observe::BadField("path", "is missing") : absl::OkStatus();
 }
