@@ -97,7 +97,7 @@ def load(
         RebuildError: It was accepted but does not fit what is installed here.
         Error: No verdict (no such file, no daemon, too large, ...).
     """
-    return _shared_shared_client(address).load(path, policy=policy, expected_sha256=expected_sha256)
+    return _shared_client(address).load(path, policy=policy, expected_sha256=expected_sha256)
 
 
 def audit(
@@ -118,6 +118,4 @@ def audit(
     Raises:
         Error: No verdict (no such file, no daemon, too large, ...).
     """
-    return _shared_shared_client(address).audit(
-        path, policy=policy, expected_sha256=expected_sha256
-    )
+    return _shared_client(address).audit(path, policy=policy, expected_sha256=expected_sha256)
