@@ -20,7 +20,6 @@ constexpr std::array kSchemas = {
     Named<Schema>{"CY_LOSS", Schema::kCyLoss},
     Named<Schema>{"PYX_UNPICKLE_LOSS", Schema::kPyxUnpickleLoss},
     Named<Schema>{"SGD_LOSS", Schema::kSgdLoss},
-    Named<Schema>{"RECONSTRUCTOR", Schema::kReconstructor},
     Named<Schema>{"DEFAULTDICT", Schema::kDefaultDict},
     Named<Schema>{"COUNTER", Schema::kCounter},
     Named<Schema>{"DEQUE", Schema::kDeque},
@@ -41,6 +40,7 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"KMEANS", Invariant::kKmeans},
     Named<Invariant>{"LINEAR", Invariant::kLinear},
     Named<Invariant>{"TFIDF", Invariant::kTfidf},
+    Named<Invariant>{"ISOLATION_FOREST", Invariant::kIsolationForest},
 };
 
 template <typename T, size_t n>

@@ -24,8 +24,6 @@ enum class Schema {
   kPyxUnpickleLoss,
   // Loss of stochastic gradient descent, called with its numbers.
   kSgdLoss,
-  // copyreg._reconstructor(class, object, None): rewritten to an OBJECT.
-  kReconstructor,
   kDefaultDict,
   kCounter,
   kDeque,
@@ -49,8 +47,9 @@ enum class Invariant {
   kMlp,
   kKmeans,
   kLinear,
-  // The first dimension of the per-feature arrays equals n_features_in_.
   kTfidf,
+  // estimators_features_, estimators_: what an IsolationForest adds to a forest.
+  kIsolationForest,
 };
 
 std::optional<Schema> ParseSchema(absl::string_view name);

@@ -1,0 +1,160 @@
+#include "server/verify/findings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/observe/text.h"
+
+namespace loadlock::verify {
+namespace {
+
+// A person reads the first few; a hostile graph could make one a node.
+constexpr size_t kMaxFindings = 100;
+// The limits of finding.proto.
+constexpr size_t kMaxMessage = 1024;
+constexpr size_t kMaxName = 1024;
+// Deep nesting makes long paths; the tail says what matters.
+constexpr size_t kMaxPathSteps = 64;
+constexpr size_t kMaxKeyBytes = 64;
+
+std::string Subscript(const View& view, Value key) {
+  if (const auto text = view.Str(key)) return absl::StrCat("['", Safe(*text, kMaxKeyBytes), "']");
+  if (key.in == Value::In::kNode && view.kind(key.index) == v1::NODE_KIND_INT) {
+    return absl::StrCat("[", view.integer(view.operands(key.index)[0]), "]");
+  }
+  return "[?]";
+}
+
+// Index of the first operand of `parent` that is `child`.
+uint32_t PlaceOf(const View& view, NodeId parent, NodeId child) {
+  const Children children = view.children(parent);
+  for (uint32_t i = 0; i < children.count; ++i) {
+    if (children[i] == child) return i;
+  }
+  return 0;
+}
+
+std::string InstanceStep(uint32_t place) {
+  switch (place) {
+    case 0:
+      return "<class>";
+    case 1:
+      return "<args>";
+    default:
+      // State and items: their own step says the key or the index.
+      return "";
+  }
+}
+
+// One step of a path: how `child` is reached from `parent`, itself reached as `owner`'s state
+// if `attributes`.
+std::string Step(const View& view, NodeId parent, NodeId child, bool attributes) {
+  const uint32_t place = PlaceOf(view, parent, child);
+  switch (view.kind(parent)) {
+    case v1::NODE_KIND_LIST:
+    case v1::NODE_KIND_TUPLE:
+      return absl::StrCat("[", place, "]");
+    case v1::NODE_KIND_SET:
+    case v1::NODE_KIND_FROZENSET:
+      return "{}";
+    case v1::NODE_KIND_DICT:
+    case v1::NODE_KIND_ORDERED_DICT:
+    case v1::NODE_KIND_DICT_STR: {
+      const Mapping mapping(view, Value::Node(parent));
+      const bool pairs = view.kind(parent) != v1::NODE_KIND_DICT_STR;
+      if (pairs && place % 2 == 0) return "<key>";
+      const Value key = mapping.key(pairs ? place / 2 : place);
+      const auto text = view.Str(key);
+      if (attributes && text) return absl::StrCat(".", Safe(*text, kMaxKeyBytes));
+      return Subscript(view, key);
+    }
+    case v1::NODE_KIND_OBJECT:
+    case v1::NODE_KIND_CALL:
+      return InstanceStep(place);
+    case v1::NODE_KIND_NDARRAY:
+    case v1::NODE_KIND_SCALAR:
+      return "<dtype>";
+    case v1::NODE_KIND_DTYPE_RECORD:
+      return absl::StrCat("<field ", place, ">");
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+std::string Safe(absl::string_view text, size_t max_bytes) {
+  return observe::Printable(text, max_bytes);
+}
+
+std::string Findings::PathOf(NodeId node) {
+  if (parents_.empty()) {
+    parents_.assign(view_->size(), kAbsent);
+    std::vector<NodeId> queue = {view_->root()};
+    parents_[view_->root()] = view_->root();
+    for (size_t head = 0; head < queue.size(); ++head) {
+      const NodeId id = queue[head];
+      const Children children = view_->children(id);
+      for (uint32_t i = 0; i < children.count; ++i) {
+        const NodeId child = children[i];
+        if (child == kAbsent || parents_[child] != kAbsent) continue;
+        parents_[child] = id;
+        queue.push_back(child);
+      }
+    }
+  }
+  std::vector<std::string> steps;
+  size_t dropped = 0;
+  for (NodeId id = node; id != view_->root() && parents_[id] != kAbsent; id = parents_[id]) {
+    const NodeId parent = parents_[id];
+    if (steps.size() == kMaxPathSteps) {
+      ++dropped;
+      continue;
+    }
+    const NodeId owner = parents_[parent];
+    const bool attributes = owner != kAbsent && parent != view_->root() &&
+                            view_->kind(owner) == v1::NODE_KIND_OBJECT &&
+                            view_->operands(owner)[2] == parent;
+    steps.push_back(Step(*view_, parent, id, attributes));
+  }
+  std::string path = dropped > 0 ? "$..." : "$";
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) absl::StrAppend(&path, *step);
+  return path;
+}
+
+void Findings::Add(v1::Severity severity, NodeId at, const Reason& reason) {
+  refused_ = refused_ || severity == v1::SEVERITY_ERROR;
+  if (findings_.size() == kMaxFindings) {
+    ++left_out_;
+    return;
+  }
+  v1::Finding finding;
+  finding.set_rule_id(reason.rule_id.data(), reason.rule_id.size());
+  finding.set_severity(severity);
+  finding.set_message(Safe(reason.message, kMaxMessage));
+  finding.set_name(Safe(reason.name, kMaxName));
+  finding.set_allow(Safe(reason.allow, kMaxMessage + kMaxName));
+  std::string path = PathOf(at);
+  if (!reason.key.empty()) absl::StrAppend(&path, ".", Safe(reason.key, kMaxKeyBytes));
+  finding.set_object_path(std::move(path));
+  if (static_cast<uint32_t>(provenance_->node_offsets_size()) > at) {
+    finding.set_byte_offset(provenance_->node_offsets(static_cast<int>(at)));
+    const absl::string_view opcode = OpcodeName(provenance_->node_opcodes(static_cast<int>(at)));
+    finding.set_opcode(opcode.data(), opcode.size());
+  }
+  findings_.push_back(std::move(finding));
+}
+
+std::vector<v1::Finding> Findings::Take() {
+  if (left_out_ > 0) {
+    v1::Finding more;
+    more.set_rule_id("MORE_FINDINGS");
+    more.set_severity(v1::SEVERITY_INFO);
+    more.set_message(absl::StrCat(left_out_, " more findings were left out"));
+    findings_.push_back(std::move(more));
+  }
+  return std::move(findings_);
+}
+
+}  // namespace loadlock::verify

@@ -1,0 +1,78 @@
+#include "server/verify/general_rules.h"
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/match.h"
+
+namespace loadlock::verify {
+namespace {
+
+// scikit-learn gives this number to OpenMP; a negative one ends the process, a huge one makes
+// that many threads.
+constexpr int64_t kMaxThreads = 64;
+
+// Methods that callers of a model call by name. A policy's attribute sets hold all attributes
+// of each class; this holds for classes whose entry has no set.
+constexpr std::array<absl::string_view, 24> kMethods = {
+    "apply",
+    "decision_function",
+    "decision_path",
+    "fit",
+    "fit_predict",
+    "fit_transform",
+    "get_feature_names_out",
+    "get_metadata_routing",
+    "get_params",
+    "inverse_transform",
+    "kneighbors",
+    "partial_fit",
+    "predict",
+    "predict_log_proba",
+    "predict_proba",
+    "query",
+    "score",
+    "score_samples",
+    "set_output",
+    "set_params",
+    "staged_predict",
+    "transform",
+    "toarray",
+    "tocsr",
+};
+
+}  // namespace
+
+absl::string_view KeyRuleBroken(absl::string_view key) {
+  if (absl::StartsWith(key, "__")) return "DUNDER_KEY";
+  for (const absl::string_view prefix : {"_doc_link", "_html_repr", "_repr_"}) {
+    if (absl::StartsWith(key, prefix)) return "SHADOWS_CLASS_ATTRIBUTE";
+  }
+  if (key == "_skl_callbacks") return "SHADOWS_CLASS_ATTRIBUTE";
+  if (std::find(kMethods.begin(), kMethods.end(), key) != kMethods.end()) {
+    return "SHADOWS_CLASS_ATTRIBUTE";
+  }
+  return "";
+}
+
+Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {
+  Demand demand;
+  if (key == "memory" || key == "n_jobs") {
+    // memory is a folder whose files are unpickled at fit; n_jobs starts processes.
+    if (!scope.view().IsNone(value)) demand.forced = policy::Literal(std::monostate());
+  } else if (key == "_n_threads") {
+    const std::optional<int64_t> threads = scope.Int(value);
+    if (!threads) {
+      demand.refused = "_n_threads is no integer";
+    } else if (*threads < 1 || *threads > kMaxThreads) {
+      demand.forced = policy::Literal(std::clamp<int64_t>(*threads, 1, kMaxThreads));
+    }
+  } else if (key == "input") {
+    // 'filename' and 'file' open what the caller passes as text.
+    const auto text = scope.view().Str(value);
+    if (!text || *text != "content") demand.refused = "input must be 'content'";
+  }
+  return demand;
+}
+
+}  // namespace loadlock::verify

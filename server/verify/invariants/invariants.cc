@@ -1,0 +1,50 @@
+#include "server/verify/invariants/invariants.h"
+
+#include "server/verify/invariants/encoders.h"
+#include "server/verify/invariants/forest.h"
+#include "server/verify/invariants/gradient_boosting.h"
+#include "server/verify/invariants/kmeans.h"
+#include "server/verify/invariants/linear.h"
+#include "server/verify/invariants/mlp.h"
+#include "server/verify/invariants/neighbors.h"
+#include "server/verify/invariants/svm.h"
+#include "server/verify/invariants/text.h"
+#include "server/verify/invariants/tree.h"
+
+namespace loadlock::verify {
+
+Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invariant invariant) {
+  switch (invariant) {
+    case policy::Invariant::kTreeOwner:
+      return CheckTreeOwner(scope, object);
+    case policy::Invariant::kForest:
+      return CheckForest(scope, object);
+    case policy::Invariant::kIsolationForest:
+      return CheckIsolationForest(scope, object);
+    case policy::Invariant::kGradientBoosting:
+      return CheckGradientBoosting(scope, object);
+    case policy::Invariant::kNeighbors:
+      return CheckNeighbors(scope, object);
+    case policy::Invariant::kSvc:
+      return CheckSvc(scope, object);
+    case policy::Invariant::kSvr:
+      return CheckSvr(scope, object);
+    case policy::Invariant::kVocabulary:
+      return CheckVocabulary(scope, object);
+    case policy::Invariant::kOneHot:
+      return CheckOneHot(scope, object);
+    case policy::Invariant::kOrdinal:
+      return CheckOrdinal(scope, object);
+    case policy::Invariant::kMlp:
+      return CheckMlp(scope, object);
+    case policy::Invariant::kKmeans:
+      return CheckKmeans(scope, object);
+    case policy::Invariant::kLinear:
+      return CheckLinear(scope, object);
+    case policy::Invariant::kTfidf:
+      return CheckTfidf(scope, object);
+  }
+  return Broken{"", "an invariant that loadlock does not know"};
+}
+
+}  // namespace loadlock::verify

@@ -1,0 +1,223 @@
+#include "server/verify/names.h"
+
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace loadlock::verify {
+namespace {
+
+// How one reference uses a name.
+enum class Use { kClass, kCallee, kValue };
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+}
+
+std::string AllowLine(absl::string_view name, absl::string_view rest) {
+  return absl::StrCat("entries { name: ", Quoted(name), " ", rest, " }");
+}
+
+// A dotted attribute is never looked up, so no line can allow it.
+bool CanBeListed(absl::string_view attribute) {
+  return attribute.find('.') == absl::string_view::npos;
+}
+
+// The trust lets the name be used like this.
+bool Permits(const policy::CompiledEntry& entry, Use use) {
+  switch (use) {
+    case Use::kClass:
+      return entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE ||
+             entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
+    case Use::kCallee:
+      // A lowered factory has become another kind of node; as a callee the worker did not
+      // understand its arguments.
+      return entry.trust() == v1::TRUST_FACTORY && entry.schema() != policy::Schema::kLowered;
+    case Use::kValue:
+      return entry.trust() == v1::TRUST_NAME;
+  }
+  return false;
+}
+
+class NameChecker {
+ public:
+  NameChecker(const Scope& scope, Findings* findings) : scope_(scope), findings_(findings) {
+    const View& view = scope.view();
+    for (NodeId id = 0; id < view.size(); ++id) {
+      const v1::NodeKind kind = view.kind(id);
+      const absl::Span<const uint32_t> operands = view.operands(id);
+      if (kind == v1::NODE_KIND_OBJECT && operands[2] != kAbsent) owners_[operands[2]] = id;
+      if (kind == v1::NODE_KIND_CALL) owners_[operands[1]] = id;
+    }
+  }
+
+  void Run() {
+    const View& view = scope_.view();
+    if (view.kind(view.root()) == v1::NODE_KIND_GLOBAL) CheckValue(view.root(), kAbsent, 0);
+    for (NodeId id = 0; id < view.size(); ++id) {
+      const Children children = view.children(id);
+      for (uint32_t i = 0; i < children.count; ++i) {
+        const NodeId child = children[i];
+        if (child == kAbsent || view.kind(child) != v1::NODE_KIND_GLOBAL) continue;
+        if (view.kind(id) == v1::NODE_KIND_OBJECT && i == 0) {
+          CheckUse(child, id, Use::kClass);
+        } else if (view.kind(id) == v1::NODE_KIND_CALL && i == 0) {
+          CheckUse(child, id, Use::kCallee);
+        } else {
+          CheckValue(child, id, i);
+        }
+      }
+    }
+  }
+
+ private:
+  // The first finding of a name says enough.
+  bool FirstTime(NodeId global, Use use) {
+    return reported_.insert({scope_.view().global_index(global), use}).second;
+  }
+
+  void CheckUse(NodeId global, NodeId user, Use use) {
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    if (entry != nullptr && Permits(*entry, use)) return;
+    if (!FirstTime(global, use)) return;
+    const std::string name = scope_.view().FullName(global);
+    const bool listable = CanBeListed(scope_.view().global(global).name());
+    std::string allow;
+    std::string message;
+    if (use == Use::kClass) {
+      message = absl::StrCat("an object of class ", Safe(name));
+      if (listable) allow = AllowLine(name, "trust: TRUST_NEW_DICT");
+    } else {
+      message = absl::StrCat("a call of ", Safe(name), ", for whose arguments loadlock has no ",
+                             "schema: it never calls what an artifact names");
+      if (listable) allow = AllowLine(name, "trust: TRUST_FACTORY");
+    }
+    if (entry == nullptr) {
+      absl::StrAppend(&message, "; the policy does not list the name");
+    } else {
+      absl::StrAppend(&message, "; the policy lists the name as ", v1::Trust_Name(entry->trust()),
+                      " only");
+      allow.clear();
+    }
+    findings_->Error(
+        user, {entry == nullptr ? "NAME_NOT_LISTED" : "NAME_NOT_HERE", message, "", name, allow});
+  }
+
+  // Where the policy would have to let a value stand: "package.Class.key" or "@SCHEMA"; empty
+  // if it is a place that no policy can name.
+  std::string PlaceOf(NodeId parent, uint32_t index, bool* allowed,
+                      const policy::CompiledEntry* entry) const {
+    const View& view = scope_.view();
+    *allowed = false;
+    const auto owner = parent == kAbsent ? owners_.end() : owners_.find(parent);
+    // A container that is used a second time may stand anywhere.
+    if (owner == owners_.end() || scope_.topology().references[parent] != 1) return "";
+    const policy::CompiledEntry* user = scope_.EntryOfInstance(owner->second);
+    if (view.kind(owner->second) == v1::NODE_KIND_CALL) {
+      if (user == nullptr || user->schema() == policy::Schema::kNone) return "";
+      const absl::string_view schema = policy::Name(user->schema());
+      *allowed = entry != nullptr && entry->MayStandInSchema(schema);
+      return absl::StrCat("@", schema);
+    }
+    const Mapping state(view, Value::Node(parent));
+    if (!state.ok() || !state.str_keys()) return "";
+    const bool pairs = view.kind(parent) != v1::NODE_KIND_DICT_STR;
+    if (pairs && index % 2 == 0) return "";
+    const absl::string_view key = state.str_key(pairs ? index / 2 : index);
+    const std::string class_name = view.FullName(view.operands(owner->second)[0]);
+    *allowed = entry != nullptr && entry->MayStandAt(class_name, key);
+    return absl::StrCat(class_name, ".", key);
+  }
+
+  void CheckValue(NodeId global, NodeId parent, uint32_t index) {
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    bool allowed = false;
+    const std::string place = PlaceOf(parent, index, &allowed, entry);
+    if (allowed && Permits(*entry, Use::kValue)) return;
+    if (!FirstTime(global, Use::kValue)) return;
+    const std::string name = scope_.view().FullName(global);
+    std::string allow;
+    if (!place.empty() && CanBeListed(scope_.view().global(global).name()) &&
+        (entry == nullptr || entry->trust() == v1::TRUST_NAME)) {
+      allow = AllowLine(name, absl::StrCat("trust: TRUST_NAME at: ", Quoted(place)));
+    }
+    std::string message = absl::StrCat(Safe(name), " stands as a value ");
+    absl::StrAppend(&message, place.empty() ? std::string("where no policy can let a name stand")
+                                            : absl::StrCat("at ", Safe(place)));
+    if (entry == nullptr) {
+      absl::StrAppend(&message, "; the policy does not list the name");
+    } else if (entry->trust() != v1::TRUST_NAME) {
+      absl::StrAppend(&message, "; the policy lists it as ", v1::Trust_Name(entry->trust()),
+                      ", which is never a value");
+    } else {
+      absl::StrAppend(&message, "; the policy lets it stand elsewhere only");
+    }
+    findings_->Error(
+        parent == kAbsent ? global : parent,
+        {entry == nullptr ? "NAME_NOT_LISTED" : "NAME_NOT_HERE", message, "", name, allow});
+  }
+
+  const Scope& scope_;
+  Findings* findings_;
+  // OBJECT by its state and CALL by its arguments.
+  absl::flat_hash_map<NodeId, NodeId> owners_;
+  absl::flat_hash_set<std::pair<uint32_t, Use>> reported_;
+};
+
+v1::Finding NotListed(const v1::GlobalUse& use) {
+  v1::Finding finding;
+  const std::string name = absl::StrCat(use.module(), ".", use.name());
+  finding.set_rule_id("NAME_NOT_LISTED");
+  finding.set_severity(v1::SEVERITY_ERROR);
+  finding.set_message(
+      absl::StrCat("the artifact refers to ", Safe(name),
+                   ", which the policy does not list; nothing in the result uses it"));
+  finding.set_name(Safe(name, 1024));
+  finding.set_byte_offset(use.first_offset());
+  finding.set_opcode(use.opcode());
+  if (CanBeListed(use.name())) finding.set_allow(Safe(AllowLine(name, "trust: TRUST_NAME"), 2048));
+  return finding;
+}
+
+}  // namespace
+
+void ReportNames(const v1::WorkerResult& result, const policy::CompiledPolicy& policy,
+                 const v1::Graph* graph, v1::Report* report, std::vector<v1::Finding>* findings) {
+  absl::flat_hash_set<std::pair<absl::string_view, absl::string_view>> in_graph;
+  if (graph != nullptr) {
+    for (const v1::Global& global : graph->globals()) {
+      in_graph.insert({global.module(), global.name()});
+    }
+  }
+  absl::flat_hash_set<std::pair<absl::string_view, absl::string_view>> told;
+  for (const v1::GlobalUse& use : result.globals()) {
+    told.insert({use.module(), use.name()});
+    v1::GlobalUse* shown = report->add_globals();
+    *shown = use;
+    const policy::CompiledEntry* entry = policy.Find(use.module(), use.name());
+    shown->set_trust(entry == nullptr ? v1::TRUST_UNSPECIFIED : entry->trust());
+    if (entry == nullptr && !in_graph.contains({use.module(), use.name()})) {
+      findings->push_back(NotListed(use));
+    }
+    shown->set_module(Safe(use.module(), 512));
+    shown->set_name(Safe(use.name(), 512));
+  }
+  if (graph == nullptr) return;
+  // A worker that keeps quiet about a name does not keep it out of the report.
+  for (const v1::Global& global : graph->globals()) {
+    if (!told.insert({global.module(), global.name()}).second) continue;
+    v1::GlobalUse* shown = report->add_globals();
+    shown->set_module(Safe(global.module(), 512));
+    shown->set_name(Safe(global.name(), 512));
+    shown->set_count(1);
+    const policy::CompiledEntry* entry = policy.Find(global.module(), global.name());
+    shown->set_trust(entry == nullptr ? v1::TRUST_UNSPECIFIED : entry->trust());
+  }
+}
+
+void CheckNames(const Scope& scope, Findings* findings) { NameChecker(scope, findings).Run(); }
+
+}  // namespace loadlock::verify

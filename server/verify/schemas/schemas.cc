@@ -1,0 +1,44 @@
+#include "server/verify/schemas/schemas.h"
+
+#include "server/verify/invariants/sparse.h"
+#include "server/verify/invariants/tree.h"
+
+namespace loadlock::verify {
+
+CallParts PartsOf(const Scope& scope, NodeId call) {
+  const absl::Span<const uint32_t> operands = scope.view().operands(call);
+  const auto filled = [&](uint32_t id) {
+    return id != kAbsent && scope.Length(Value::Node(id)) != 0;
+  };
+  return {Sequence(scope.view(), Value::Node(operands[1])), operands[2],
+          filled(operands[3]) || filled(operands[4])};
+}
+
+Check CheckCall(const Scope& scope, NodeId call) {
+  const policy::CompiledEntry* entry = scope.EntryOfInstance(call);
+  switch (entry->schema()) {
+    case policy::Schema::kTree:
+      return CheckTree(scope, call);
+    case policy::Schema::kNewObj:
+      return CheckNewObj(scope, call);
+    case policy::Schema::kCyLoss:
+      return CheckCyLoss(scope, call);
+    case policy::Schema::kPyxUnpickleLoss:
+      return CheckUnpickledLoss(scope, call);
+    case policy::Schema::kSgdLoss:
+      return CheckSgdLoss(scope, call);
+    case policy::Schema::kDefaultDict:
+    case policy::Schema::kCounter:
+    case policy::Schema::kDeque:
+      return CheckContainer(scope, call, entry->schema());
+    case policy::Schema::kNone:
+    case policy::Schema::kLowered:
+    case policy::Schema::kSparse:
+      break;
+  }
+  return Broken{"", "this name is never called"};
+}
+
+Check CheckByName(const Scope& scope, const Instance& object) { return CheckSparse(scope, object); }
+
+}  // namespace loadlock::verify

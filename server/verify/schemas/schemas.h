@@ -1,0 +1,35 @@
+// Argument schemas: what a CALL, or an object built by its public constructor, must look like.
+#ifndef LOADLOCK_SERVER_VERIFY_SCHEMAS_SCHEMAS_H_
+#define LOADLOCK_SERVER_VERIFY_SCHEMAS_SCHEMAS_H_
+
+#include "server/verify/scope.h"
+
+namespace loadlock::verify {
+
+// A CALL whose callable is a listed factory, against the factory's schema.
+Check CheckCall(const Scope& scope, NodeId call);
+
+// An OBJECT whose class is BY_NAME_AND_PARAMS.
+Check CheckByName(const Scope& scope, const Instance& object);
+
+// The parts of a CALL.
+struct CallParts {
+  Sequence args;
+  // kAbsent if there was no BUILD.
+  NodeId state = kAbsent;
+  bool has_items = false;
+};
+CallParts PartsOf(const Scope& scope, NodeId call);
+
+// Cython losses and losses of stochastic gradient descent (losses.cc).
+Check CheckCyLoss(const Scope& scope, NodeId call);
+Check CheckUnpickledLoss(const Scope& scope, NodeId call);
+Check CheckSgdLoss(const Scope& scope, NodeId call);
+// newObj of a distance (new_obj.cc); trees: invariants/neighbor_tree.h.
+Check CheckNewObj(const Scope& scope, NodeId call);
+// defaultdict, Counter, deque (containers.cc).
+Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
+
+}  // namespace loadlock::verify
+
+#endif  // LOADLOCK_SERVER_VERIFY_SCHEMAS_SCHEMAS_H_

@@ -1,0 +1,284 @@
+#include "server/verify/state_rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <variant>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/verify/general_rules.h"
+
+namespace loadlock::verify {
+namespace {
+
+using policy::CompiledRule;
+using policy::Literal;
+
+// A container that many attributes share is walked once for each; without a limit a small
+// graph could ask for nodes x attributes steps.
+constexpr uint64_t kWalksPerNode = 8;
+
+bool Equals(const Scope& scope, Value value, const Literal& literal) {
+  if (std::holds_alternative<std::monostate>(literal)) return scope.view().IsNone(value);
+  if (const bool* truth = std::get_if<bool>(&literal)) {
+    return scope.KindOf(value) == v1::VALUE_KIND_BOOL && scope.Bool(value) == *truth;
+  }
+  if (const int64_t* integer = std::get_if<int64_t>(&literal)) return scope.Int(value) == *integer;
+  if (const double* number = std::get_if<double>(&literal)) return scope.Number(value) == *number;
+  const auto text = scope.view().Str(value);
+  return text && *text == std::get<std::string>(literal);
+}
+
+bool DtypeMatches(const DType& dtype, absl::string_view pattern) {
+  if (pattern.empty() || dtype.kind != pattern[0]) return false;
+  const absl::string_view size = pattern.substr(1);
+  if (size == "*") return true;
+  uint32_t number = 0;
+  if (!absl::SimpleAtoi(size, &number)) return false;
+  return dtype.itemsize == (dtype.kind == 'U' ? number * 4 : number);
+}
+
+// The length that a token of ArrayRule.shape stands for; nullopt if its attribute is missing.
+std::optional<int64_t> Dimension(const Scope& scope, const Instance& object,
+                                 absl::string_view token) {
+  int64_t number = 0;
+  if (absl::SimpleAtoi(token, &number)) return number;
+  const bool length = absl::StartsWith(token, "len(");
+  if (length) token = token.substr(4, token.size() - 5);
+  const std::optional<Value> value = object.Get(token);
+  if (!value) return std::nullopt;
+  if (!length) return scope.Int(*value);
+  const std::optional<uint64_t> size = scope.Length(*value);
+  if (!size) return std::nullopt;
+  return static_cast<int64_t>(*size);
+}
+
+}  // namespace
+
+StateChecker::StateChecker(const Scope* scope, Findings* findings, std::vector<Edit>* edits)
+    : scope_(*scope),
+      findings_(findings),
+      edits_(edits),
+      walk_budget_(kWalksPerNode * scope->view().size()) {}
+
+bool StateChecker::Refuse(const Instance& object, absl::string_view rule_id, absl::string_view key,
+                          std::string message) {
+  findings_->Error(object.node, {rule_id, std::move(message), key, object.entry->name(), ""});
+  return false;
+}
+
+bool StateChecker::Check(const Instance& object) {
+  if (!CheckShape(object)) return false;
+  absl::flat_hash_set<absl::string_view> seen;
+  bool ok = true;
+  for (uint32_t i = 0; i < object.state.size(); ++i) {
+    if (!seen.insert(object.state.str_key(i)).second) {
+      ok = Refuse(object, "STATE_RULE", object.state.str_key(i), "a key of the state stands twice");
+      continue;
+    }
+    ok = CheckKey(object, i) && ok;
+  }
+  return CheckRequired(object) && ok;
+}
+
+// What NEW_DICT means: no arguments, no items, one dict of its own with str keys.
+bool StateChecker::CheckShape(const Instance& object) {
+  const absl::Span<const uint32_t> operands = scope_.view().operands(object.node);
+  if (operands[1] != kAbsent && scope_.Length(Value::Node(operands[1])) != 0) {
+    return Refuse(object, "STATE_RULE", "",
+                  "the class is made with arguments; the policy allows none");
+  }
+  for (const size_t items : {3, 4}) {
+    if (operands[items] != kAbsent && scope_.Length(Value::Node(operands[items])) != 0) {
+      return Refuse(object, "STATE_RULE", "", "the object has items; its class is no container");
+    }
+  }
+  if (operands[2] == kAbsent) return true;
+  if (!object.state.ok()) {
+    return Refuse(object, "STATE_RULE", "", "the state of the object is no dict");
+  }
+  if (!object.state.str_keys()) {
+    return Refuse(object, "KEY_NOT_STR", "", "a key of the object's state is no str");
+  }
+  // What a forced value changes must belong to this object alone.
+  if (scope_.topology().references[operands[2]] != 1) {
+    return Refuse(object, "STATE_RULE", "", "the state of the object is used a second time");
+  }
+  return true;
+}
+
+bool StateChecker::CheckKey(const Instance& object, uint32_t index) {
+  const absl::string_view key = object.state.str_key(index);
+  const absl::string_view broken = KeyRuleBroken(key);
+  if (!broken.empty()) {
+    return Refuse(
+        object, broken, key,
+        absl::StrCat("state key '", Safe(key), "' is never allowed: ",
+                     broken == "DUNDER_KEY" ? "Python gives such names a meaning of their own"
+                                            : "it hides an attribute of the class"));
+  }
+  if (object.entry->IsForbidden(key)) {
+    return Refuse(
+        object, "SHADOWS_CLASS_ATTRIBUTE", key,
+        absl::StrCat("state key '", Safe(key), "' hides an attribute of ", object.entry->name()));
+  }
+  return CheckValue(object, key, index);
+}
+
+void StateChecker::Force(const Instance& object, absl::string_view key, uint32_t index,
+                         std::optional<Literal> value) {
+  findings_->Info(object.node, {"VALUE_FORCED",
+                                absl::StrCat("'", Safe(key), "' is ",
+                                             value ? "replaced" : "left out", " at loading"),
+                                key, object.entry->name(), ""});
+  edits_->push_back({scope_.view().operands(object.node)[2], index, std::move(value)});
+}
+
+bool StateChecker::CheckValue(const Instance& object, absl::string_view key, uint32_t index) {
+  const Value value = object.state.value(index);
+  Demand demand = DemandOn(scope_, key, value);
+  if (!demand.refused.empty()) return Refuse(object, "STATE_RULE", key, demand.refused);
+  if (demand.forced) {
+    Force(object, key, index, std::move(demand.forced));
+    return true;
+  }
+  const CompiledRule* rule = object.entry->FindRule(key);
+  for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
+    if (each->proto->drop()) {
+      Force(object, key, index, std::nullopt);
+      return true;
+    }
+    if (each->force && !Equals(scope_, value, *each->force)) {
+      Force(object, key, index, each->force);
+      return true;
+    }
+    if (each->clamp) {
+      const std::optional<double> number = scope_.Number(value);
+      if (number && (*number < each->proto->min() || *number > each->proto->max())) {
+        const double kept = *number < each->proto->min() ? each->proto->min() : each->proto->max();
+        const bool whole = scope_.Int(value).has_value();
+        Force(object, key, index, whole ? Literal(static_cast<int64_t>(kept)) : Literal(kept));
+        return true;
+      }
+    }
+    std::string why = WhyNot(object, *each, value);
+    if (!why.empty()) {
+      return Refuse(object, "STATE_RULE", key, absl::StrCat("'", Safe(key), "': ", why));
+    }
+  }
+  return CheckInstances(object, rule, key, value);
+}
+
+std::string StateChecker::WhyNot(const Instance& object, const CompiledRule& rule, Value value) {
+  const v1::ValueKind kind = scope_.KindOf(value);
+  if (!rule.AllowsKind(kind)) return "a value of this kind is not allowed here";
+  if (!rule.one_of.empty() &&
+      std::none_of(rule.one_of.begin(), rule.one_of.end(),
+                   [&](const Literal& literal) { return Equals(scope_, value, literal); })) {
+    const auto text = scope_.view().Str(value);
+    return text ? absl::StrCat("'", Safe(*text), "' is none of the allowed values")
+                : "none of the allowed values";
+  }
+  if (kind == v1::VALUE_KIND_INT || kind == v1::VALUE_KIND_FLOAT) {
+    const bool bounded = rule.proto->has_min() || rule.proto->has_max();
+    const std::optional<double> number = scope_.Number(value);
+    // Written so that NaN and integers of more than 64 bits fail.
+    if (bounded && !(number && (!rule.proto->has_min() || *number >= rule.proto->min()) &&
+                     (!rule.proto->has_max() || *number <= rule.proto->max()))) {
+      return "the number is out of bounds";
+    }
+  }
+  if (kind == v1::VALUE_KIND_ARRAY && rule.proto->has_array()) {
+    std::string why = WhyNotArray(object, rule.proto->array(), value);
+    if (!why.empty()) return why;
+  }
+  if (!rule.proto->classes().empty()) return WhyNotClasses(rule, value);
+  return "";
+}
+
+std::string StateChecker::WhyNotArray(const Instance& object, const v1::ArrayRule& rule,
+                                      Value value) const {
+  const std::optional<Array> array = scope_.ArrayOf(value);
+  if (!array) return "no array";
+  if (!rule.dtypes().empty() &&
+      std::none_of(rule.dtypes().begin(), rule.dtypes().end(), [&](const std::string& pattern) {
+        return DtypeMatches(array->dtype, pattern);
+      })) {
+    return "dtype of the array";
+  }
+  if (rule.c_order() && !array->c_order()) return "the array is not in C order";
+  if (rule.shape().empty()) return "";
+  if (array->rank() != static_cast<size_t>(rule.shape_size())) return "number of dimensions";
+  for (int i = 0; i < rule.shape_size(); ++i) {
+    const std::string& token = rule.shape(i);
+    if (token == "*") continue;
+    const std::optional<int64_t> wanted = Dimension(scope_, object, token);
+    if (!wanted) return absl::StrCat("the array's shape depends on ", token, ", which is missing");
+    if (array->shape[static_cast<size_t>(i)] != *wanted) {
+      return absl::StrCat("dimension ", i, " of the array is not ", token);
+    }
+  }
+  return "";
+}
+
+// Every instance and name directly in the value or in containers below it.
+std::string StateChecker::WhyNotClasses(const CompiledRule& rule, Value value) {
+  if (!value.is_node()) return "";
+  const auto& classes = rule.proto->classes();
+  std::vector<NodeId> stack = {value.index};
+  absl::flat_hash_set<NodeId> seen = {value.index};
+  while (!stack.empty()) {
+    const NodeId id = stack.back();
+    stack.pop_back();
+    if (walk_budget_-- == 0) {
+      walk_budget_ = 0;
+      return "containers are shared by too many attributes";
+    }
+    const v1::NodeKind kind = scope_.view().kind(id);
+    const bool instance = kind == v1::NODE_KIND_OBJECT || kind == v1::NODE_KIND_CALL;
+    if (instance || kind == v1::NODE_KIND_GLOBAL) {
+      const std::string name =
+          scope_.view().FullName(instance ? scope_.view().operands(id)[0] : id);
+      if (std::find(classes.begin(), classes.end(), name) == classes.end()) {
+        return absl::StrCat(Safe(name), " is not allowed here");
+      }
+      continue;
+    }
+    if (scope_.topology().holds_instance[id] == 0) continue;
+    const Children children = scope_.view().children(id);
+    for (uint32_t i = 0; i < children.count; ++i) {
+      if (children[i] != kAbsent && seen.insert(children[i]).second) stack.push_back(children[i]);
+    }
+  }
+  return "";
+}
+
+// An instance may stand only where a rule of the class speaks of one.
+bool StateChecker::CheckInstances(const Instance& object, const CompiledRule* rule,
+                                  absl::string_view key, Value value) {
+  if (!value.is_node()) return true;
+  const bool instance = scope_.KindOf(value) == v1::VALUE_KIND_OBJECT ||
+                        scope_.topology().holds_instance[value.index] != 0;
+  if (!instance) return true;
+  for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
+    if (each->kinds == 0 || !each->AllowsKind(v1::VALUE_KIND_OBJECT)) rule = nullptr;
+  }
+  if (rule != nullptr) return true;
+  return Refuse(object, "STATE_RULE", key,
+                absl::StrCat("'", Safe(key), "' holds an object; the policy allows none there"));
+}
+
+bool StateChecker::CheckRequired(const Instance& object) {
+  bool ok = true;
+  for (const CompiledRule& rule : object.entry->rules()) {
+    if (rule.proto->required() && !object.Has(rule.proto->key())) {
+      ok = Refuse(object, "STATE_RULE", rule.proto->key(), "a required attribute is missing");
+    }
+  }
+  return ok;
+}
+
+}  // namespace loadlock::verify
