@@ -7,6 +7,8 @@ namespace loadlock::pickle {
 const std::array<Machine::Opcode, 256>& Machine::Table() {
   static constexpr auto kTable = [] {
     std::array<Opcode, 256> t{};
+    // g++ 12 drops the member initialisers of an array's elements in constant evaluation.
+    t.fill({"", nullptr});
     // Protocol 0.
     t['('] = {"MARK", &Machine::OpMark};
     t['.'] = {"STOP", &Machine::OpStop};
