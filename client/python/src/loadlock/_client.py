@@ -13,6 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+# gRPC reads it once, before its first channel: model servers fork their workers, and without
+# it a forked child's calls fail at random. Who has set it keeps what they set.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
+
 import grpc
 
 from loadlock._daemon import PrivateDaemon, private_daemon
