@@ -1,0 +1,282 @@
+// The pipeline with a runner that says whatever a hostile worker could.
+#include "server/pipeline/vet.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/observe/error.h"
+#include "server/pipeline/findings.h"
+#include "server/store/memfd.h"
+
+namespace loadlock::pipeline {
+namespace {
+
+using absl::StatusCode;
+using ::testing::HasSubstr;
+
+// SHA-256 of "abc", FIPS 180-2.
+constexpr char kAbc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+class FakeRunner : public Runner {
+ public:
+  using Act = std::function<absl::StatusOr<RunResult>(const RunRequest&)>;
+
+  absl::StatusOr<RunResult> Run(const RunRequest& request) override {
+    ++runs;
+    last_job = request.job;
+    return act(request);
+  }
+  v1::Tier tier() const override { return v1::TIER_B; }
+  std::string tier_reason() const override { return "no namespaces"; }
+  uint32_t ready_workers() const override { return 1; }
+
+  Act act;
+  int runs = 0;
+  v1::Job last_job;
+};
+
+// What an honest worker says of a stream that is just None.
+RunResult HonestNone() {
+  v1::Graph graph;
+  graph.add_kinds(v1::NODE_KIND_NONE);
+  graph.add_operand_counts(0);
+  v1::Provenance provenance;
+  provenance.add_node_offsets(0);
+  provenance.add_node_opcodes('N');
+  v1::WorkerResult result;
+  result.set_format("pickle");
+  RunResult out;
+  out.output.graph = graph.SerializeAsString();
+  out.output.provenance = provenance.SerializeAsString();
+  result.set_graph_bytes(out.output.graph.size());
+  result.set_provenance_bytes(out.output.provenance.size());
+  out.output.result = result.SerializeAsString();
+  return out;
+}
+
+class VetTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "/vet_test.XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    dir_ = pattern;
+    std::filesystem::create_directories(dir_ + "/policies");
+    std::filesystem::create_directories(dir_ + "/root");
+    std::ofstream(dir_ + "/policies/default.textproto") << "name: 'default'\n";
+    std::ofstream(dir_ + "/root/model") << "abc";
+    policies_ = *policy::PolicySet::Load(dir_ + "/policies");
+    roots_ = *store::Roots::Open({dir_ + "/root"});
+    log_ = *observe::Log::Open({.level = "info", .json = true, .file = dir_ + "/log"});
+    runner_.act = [](const RunRequest&) { return HonestNone(); };
+  }
+  void TearDown() override { std::filesystem::remove_all(dir_); }
+
+  Request ForModel() const {
+    Request request;
+    request.id = "id-1";
+    request.path = dir_ + "/root/model";
+    return request;
+  }
+
+  absl::StatusOr<Vetted> Vet(Request request) {
+    const Vetter vetter({.limits = limits_,
+                         .roots = &roots_,
+                         .policies = policies_.get(),
+                         .gate = &gate_,
+                         .runner = &runner_,
+                         .log = log_.get()});
+    return vetter.Vet(std::move(request));
+  }
+
+  std::string Log() const {
+    std::string text;
+    std::getline(std::ifstream(dir_ + "/log"), text, '\0');
+    return text;
+  }
+
+  // The rule of the first finding of a refusal.
+  std::string RefusalOf(Request request) {
+    const absl::StatusOr<Vetted> vetted = Vet(std::move(request));
+    if (!vetted.ok()) return std::string(vetted.status().message());
+    EXPECT_EQ(vetted->report.verdict(), v1::VERDICT_REFUSED);
+    EXPECT_FALSE(vetted->graph.has_value());
+    EXPECT_FALSE(vetted->artifact.valid());
+    return vetted->report.findings_size() == 0 ? "" : vetted->report.findings(0).rule_id();
+  }
+
+  std::string dir_;
+  config::LimitSettings limits_;
+  std::shared_ptr<const policy::PolicySet> policies_;
+  store::Roots roots_;
+  std::unique_ptr<observe::Log> log_;
+  admission::Gate gate_{
+      {.max_running_requests = 2, .max_queued_requests = 2, .max_total_bytes = uint64_t{8} << 30}};
+  FakeRunner runner_;
+};
+
+TEST_F(VetTest, AcceptsAndReports) {
+  absl::StatusOr<Vetted> vetted = Vet(ForModel());
+  ASSERT_TRUE(vetted.ok()) << vetted.status();
+  const v1::Report& report = vetted->report;
+  EXPECT_EQ(report.verdict(), v1::VERDICT_ACCEPTED) << report.ShortDebugString();
+  EXPECT_EQ(report.sha256(), kAbc);
+  EXPECT_EQ(report.size(), 3U);
+  EXPECT_EQ(report.format(), "pickle");
+  EXPECT_EQ(report.request_id(), "id-1");
+  EXPECT_EQ(report.path(), dir_ + "/root/model");
+  EXPECT_EQ(report.policy(), "default");
+  EXPECT_EQ(report.policy_digest().size(), 64U);
+  EXPECT_EQ(report.tier(), v1::TIER_B);
+  EXPECT_EQ(report.tier_reason(), "no namespaces");
+  EXPECT_TRUE(report.timing().has_total());
+  ASSERT_TRUE(vetted->graph.has_value());
+  EXPECT_TRUE(store::IsSealed(vetted->artifact.get()));
+  EXPECT_EQ(vetted->artifact_size, 3U);
+  EXPECT_FALSE(vetted->decoded.valid());
+  // What stays reserved is what is held.
+  EXPECT_EQ(gate_.reserved_bytes(), 3 + vetted->graph->graph().ByteSizeLong());
+  vetted = absl::CancelledError();
+  EXPECT_EQ(gate_.reserved_bytes(), 0U);
+}
+
+TEST_F(VetTest, OneLogLineAVerdictWithoutContent) {
+  ASSERT_TRUE(Vet(ForModel()).ok());
+  const std::string log = Log();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1);
+  EXPECT_THAT(log, HasSubstr("\"verdict\":\"accepted\""));
+  EXPECT_THAT(log, HasSubstr(kAbc));
+  EXPECT_THAT(log, HasSubstr("\"request_id\":\"id-1\""));
+  EXPECT_THAT(log, ::testing::Not(HasSubstr("\"abc\"")));
+}
+
+TEST_F(VetTest, JobCarriesTheGrant) {
+  ASSERT_TRUE(Vet(ForModel()).ok());
+  const admission::Grant grant = admission::GrantFor(3, limits_);
+  EXPECT_EQ(runner_.last_job.artifact_size(), 3U);
+  EXPECT_EQ(runner_.last_job.max_decoded_bytes(), grant.decoded_bytes);
+  EXPECT_EQ(runner_.last_job.max_heap_bytes(), grant.heap_bytes);
+  EXPECT_EQ(runner_.last_job.max_nodes(), limits_.max_nodes);
+  EXPECT_EQ(runner_.last_job.max_depth(), limits_.max_depth);
+}
+
+TEST_F(VetTest, BytesOfTheRequest) {
+  Request request;
+  request.content = absl::string_view("abc");
+  const absl::StatusOr<Vetted> vetted = Vet(std::move(request));
+  ASSERT_TRUE(vetted.ok()) << vetted.status();
+  EXPECT_EQ(vetted->report.sha256(), kAbc);
+  EXPECT_EQ(vetted->report.path(), "");
+}
+
+TEST_F(VetTest, WrongDigestIsRefusedWithoutParsing) {
+  Request request = ForModel();
+  request.expected_sha256 = std::string(64, '0');
+  EXPECT_EQ(RefusalOf(std::move(request)), "DIGEST_MISMATCH");
+  EXPECT_EQ(runner_.runs, 0);
+  Request right = ForModel();
+  right.expected_sha256 = kAbc;
+  EXPECT_EQ(Vet(std::move(right))->report.verdict(), v1::VERDICT_ACCEPTED);
+}
+
+TEST_F(VetTest, WrongDigestOfALargeArtifactIsRefusedAfterParsing) {
+  std::ofstream(dir_ + "/root/model") << std::string(3 << 20, 'x');
+  Request request = ForModel();
+  request.expected_sha256 = std::string(64, '0');
+  EXPECT_EQ(RefusalOf(std::move(request)), "DIGEST_MISMATCH");
+}
+
+TEST_F(VetTest, EmptyArtifactIsRefused) {
+  std::ofstream(dir_ + "/root/model") << "";
+  EXPECT_EQ(RefusalOf(ForModel()), "UNKNOWN_FORMAT");
+  EXPECT_EQ(runner_.runs, 0);
+}
+
+TEST_F(VetTest, RunnersRefusalIsTheReport) {
+  runner_.act = [](const RunRequest&) {
+    RunResult result;
+    result.refusal = Refusing("WORKER_CPU_LIMIT", "too slow");
+    return result;
+  };
+  EXPECT_EQ(RefusalOf(ForModel()), "WORKER_CPU_LIMIT");
+  EXPECT_THAT(Log(), HasSubstr("\"rule\":\"WORKER_CPU_LIMIT\""));
+}
+
+TEST_F(VetTest, GarbageInEachPartIsRefused) {
+  const std::string garbage = "\xff\xff\xff\xff\xff garbage";
+  for (int part = 0; part < 2; ++part) {
+    runner_.act = [&](const RunRequest&) {
+      RunResult result = HonestNone();
+      (part == 0 ? result.output.graph : result.output.result) = garbage;
+      return result;
+    };
+    EXPECT_EQ(RefusalOf(ForModel()), "WORKER_PROTOCOL") << part;
+  }
+}
+
+TEST_F(VetTest, SilentWorkerIsRefused) {
+  runner_.act = [](const RunRequest&) { return RunResult(); };
+  EXPECT_EQ(RefusalOf(ForModel()), "WORKER_PROTOCOL");
+}
+
+TEST_F(VetTest, AClaimOfDecodedDataThatIsNotThereIsRefused) {
+  runner_.act = [](const RunRequest&) {
+    RunResult result = HonestNone();
+    v1::WorkerResult claim;
+    claim.ParseFromString(result.output.result);
+    claim.set_decoded_size(1 << 20);
+    result.output.result = claim.SerializeAsString();
+    return result;
+  };
+  EXPECT_EQ(RefusalOf(ForModel()), "WORKER_PROTOCOL");
+}
+
+TEST_F(VetTest, RunnersErrorIsNoVerdict) {
+  runner_.act = [](const RunRequest&) -> absl::StatusOr<RunResult> {
+    return observe::Error(StatusCode::kUnavailable, "NO_WORKER", "no worker");
+  };
+  EXPECT_EQ(Vet(ForModel()).status().code(), StatusCode::kUnavailable);
+  EXPECT_EQ(gate_.reserved_bytes(), 0U);
+  EXPECT_THAT(Log(), HasSubstr("\"event\":\"no_verdict\""));
+}
+
+TEST_F(VetTest, BadRequestsNameTheField) {
+  Request policy = ForModel();
+  policy.policy = "none";
+  EXPECT_THAT(std::string(Vet(std::move(policy)).status().message()), HasSubstr("policy: "));
+  Request digest = ForModel();
+  digest.expected_sha256 = "ABC";
+  EXPECT_THAT(std::string(Vet(std::move(digest)).status().message()),
+              HasSubstr("expected_sha256: "));
+  Request outside = ForModel();
+  outside.path = "/etc/passwd";
+  EXPECT_EQ(Vet(std::move(outside)).status().code(), StatusCode::kPermissionDenied);
+  EXPECT_EQ(runner_.runs, 0);
+}
+
+TEST_F(VetTest, TooLargeIsExhausted) {
+  limits_.max_artifact_bytes = 2;
+  EXPECT_THAT(std::string(Vet(ForModel()).status().message()), HasSubstr("max_artifact_bytes (2)"));
+  Request content;
+  content.content = absl::string_view("abc");
+  EXPECT_EQ(Vet(std::move(content)).status().code(), StatusCode::kResourceExhausted);
+}
+
+TEST_F(VetTest, ByteBudgetIsSharedByAll) {
+  const admission::Reservation others = *gate_.Reserve((uint64_t{8} << 30) - 1000);
+  const absl::Status status = Vet(ForModel()).status();
+  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("max_total_bytes"));
+}
+
+}  // namespace
+}  // namespace loadlock::pipeline
