@@ -21,7 +21,7 @@ namespace {
 
 using Blob = std::vector<uint8_t>;
 
-constexpr int kMutationsOfASeed = 300;
+constexpr int kMutationsOfASeed = 1000;
 
 // The input ends at an unmapped page: a read beyond it ends the process in every build.
 class GuardedCopy {

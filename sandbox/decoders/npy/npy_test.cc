@@ -89,7 +89,13 @@ TEST(NpyTest, RecordsArePlacedAsNumpyPlacesThem) {
   ASSERT_EQ(parsed.builder().kind(dtype), graph::Kind::kDtypeRecord);
   EXPECT_EQ(numpy::ItemSize(parsed.builder(), dtype), 16u);
   const auto fields = parsed.builder().edges(dtype);
-  ASSERT_EQ(fields.size() % 3, 0u);
+  // Item size, then name, dtype and offset of each field; padding is none.
+  ASSERT_EQ(fields.size(), 7u);
+  EXPECT_EQ(parsed.builder().int_value(fields[0]), 16);
+  EXPECT_EQ(parsed.builder().text(fields[1]), "a");
+  EXPECT_EQ(parsed.builder().int_value(fields[3]), 0);
+  EXPECT_EQ(parsed.builder().text(fields[4]), "b");
+  EXPECT_EQ(parsed.builder().int_value(fields[6]), 8);
 }
 
 TEST(NpyTest, BadRecordsAreRefused) {

@@ -12,7 +12,10 @@ namespace {
 constexpr uint8_t kProto = 0x80;
 constexpr uint8_t kHighestProtocol = 5;
 
-bool IsOpcode(uint8_t byte) { return *pickle::OpcodeName(byte) != '\0'; }
+bool IsOpcode(uint8_t byte) {
+  const char* name = pickle::OpcodeName(byte);
+  return name != nullptr && *name != '\0';
+}
 
 bool UsesJoblibArrays(const graph::Builder& builder) {
   return std::any_of(builder.globals().begin(), builder.globals().end(), [](const auto& use) {
