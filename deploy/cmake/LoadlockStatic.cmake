@@ -72,6 +72,8 @@ function(_loadlock_collect_archives deps archives_var targets_var)
     endif()
     if(item MATCHES "\\.a$")
       list(APPEND archives ${item})
+    elseif(item MATCHES "^[a-z0-9]+$")
+      list(APPEND archives -l${item})  # a plain name; -static-pie makes the linker take the archive
     endif()
   endwhile()
   set(${archives_var} ${archives} PARENT_SCOPE)

@@ -59,6 +59,10 @@ CallResult InstallHandlers() {
   action.sa_flags = SA_SIGINFO;
   sigfillset(&action.sa_mask);
   if (sigaction(SIGSYS, &action, nullptr) != 0) return Failed("rt_sigaction");
+  // Errors instead, as process 1 of a namespace gets them anyway.
+  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    return Failed("rt_sigaction");
+  }
   std::set_new_handler(&OnOutOfMemory);
   return {};
 }

@@ -79,6 +79,7 @@ std::string WorkerExit::Describe() const {
       if (code_or_signal == kExitOk) return "the worker ended without an error";
       if (code_or_signal == kExitAborted) return "the worker aborted: a check of its own failed";
       if (code_or_signal == kExitChannel) return "the worker could not use its channel";
+      if (code_or_signal == kExitBadJob) return "the worker was given a job that makes no sense";
       return absl::StrCat("the worker exited with code ", code_or_signal);
     case Cause::kSignalled:
       return absl::StrCat("the worker was killed by ", SignalName(code_or_signal));

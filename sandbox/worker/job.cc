@@ -1,0 +1,124 @@
+#include "sandbox/worker/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/types/span.h"
+#include "loadlock/v1/worker.pb.h"
+#include "sandbox/bytes/budget.h"
+#include "sandbox/formats/format.h"
+#include "sandbox/graph/builder.h"
+#include "sandbox/graph/decoded_file.h"
+#include "sandbox/jail/exit_codes.h"
+
+namespace loadlock::worker {
+namespace {
+
+using channel::FrameType;
+
+// Maps the artifact. False if it is not what the job says, or somebody could still change it: a
+// file that shrinks under a map raises SIGBUS, one that changes makes two readings differ.
+bool MapArtifact(int fd, uint64_t size, absl::Span<const uint8_t>* artifact) {
+  struct stat info;
+  // The raw call: glibc's fstat is newfstatat, which can name any path and is not allowed.
+  if (syscall(SYS_fstat, fd, &info) != 0) return false;
+  if (info.st_size < 0 || static_cast<uint64_t>(info.st_size) != size) return false;
+  if (size == 0) return true;
+  constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+  if ((fcntl(fd, F_GET_SEALS) & kNeeded) != kNeeded) return false;
+  void* const address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (address == MAP_FAILED) return false;
+  *artifact = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
+  return true;
+}
+
+bytes::BudgetLimits LimitsOf(const v1::Job& job) {
+  bytes::BudgetLimits limits;
+  limits.max_nodes = job.max_nodes();
+  limits.max_heap_bytes = job.max_heap_bytes();
+  limits.max_decoded_bytes = job.max_decoded_bytes();
+  limits.max_depth = job.max_depth();
+  return limits;
+}
+
+void AddRefusal(const graph::Refusal& refusal, v1::WorkerResult* result) {
+  v1::Finding* const finding = result->add_findings();
+  finding->set_severity(v1::SEVERITY_ERROR);
+  finding->set_rule_id(refusal.rule_id);
+  finding->set_message(refusal.message);
+  finding->set_name(refusal.name);
+  finding->set_member_path(refusal.member_path);
+  finding->set_opcode(refusal.opcode);
+  finding->set_object_path(refusal.object_path);
+  finding->set_allow(refusal.allow);
+  if (refusal.byte_offset.has_value()) finding->set_byte_offset(*refusal.byte_offset);
+}
+
+// Fills the result, and the graph if there is no refusal.
+void Describe(const formats::Output& output, graph::Encoded* encoded, v1::WorkerResult* result) {
+  result->set_format(output.format);
+  for (const graph::Refusal& refusal : output.refusals) AddRefusal(refusal, result);
+  for (const formats::GlobalUse& global : output.globals) *result->add_globals() = global;
+  if (output.refusals.empty()) {
+    if (const auto refusal = output.graph->Encode(output.root, encoded)) {
+      AddRefusal(*refusal, result);
+    }
+  }
+  if (result->ByteSizeLong() > kMaxResultBytes) {
+    // No library refers to that many names; the report could not list them.
+    result->clear_findings();
+    result->clear_globals();
+    graph::Refusal refusal;
+    refusal.rule_id = "BUDGET_NODES";
+    refusal.message = "the artifact refers to more names than a report can list";
+    AddRefusal(refusal, result);
+  }
+  if (result->findings_size() > 0) *encoded = {};
+  result->set_graph_bytes(encoded->graph.size());
+  result->set_provenance_bytes(encoded->provenance.size());
+}
+
+bool Send(const graph::Encoded& encoded, const v1::WorkerResult& result,
+          channel::FrameWriter& writer) {
+  return writer.Write(FrameType::kGraph, encoded.graph).ok() &&
+         writer.Write(FrameType::kProvenance, encoded.provenance).ok() &&
+         writer.Write(FrameType::kResult, result.SerializeAsString()).ok() && writer.End().ok();
+}
+
+}  // namespace
+
+int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer) {
+  v1::Job job;
+  formats::Input input;
+  if (!job.ParseFromString(received.job) ||
+      !MapArtifact(received.artifact.get(), job.artifact_size(), &input.artifact)) {
+    return jail::kExitBadJob;
+  }
+  bytes::Budget budget(LimitsOf(job));
+  std::optional<graph::DecodedFile> decoded(std::in_place, received.decoded.get(), &budget);
+  graph::Builder builder(&budget);
+  input.decoded = &*decoded;
+  input.budget = &budget;
+  formats::Output output;
+  output.graph = &builder;
+  formats::Parse(input, &output);
+  if (decoded->error() == EFBIG) return jail::kExitFileLimit;
+
+  graph::Encoded encoded;
+  v1::WorkerResult result;
+  Describe(output, &encoded, &result);
+  result.set_decoded_size(decoded->size());
+  // Unmaps it: the daemon cannot seal a file that is still mapped here.
+  decoded.reset();
+  return Send(encoded, result, writer) ? jail::kExitOk : jail::kExitChannel;
+}
+
+}  // namespace loadlock::worker
