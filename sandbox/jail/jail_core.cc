@@ -109,7 +109,9 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadli
   if (!ready_.empty()) {
     std::shared_ptr<WorkerState> worker = std::move(ready_.front());
     ready_.pop_front();
-    Pump();
+    // Making the replacement costs more CPU time than a small job. It is put off until this worker
+    // ends (HandleExit), unless the pool runs low.
+    if (2 * ready_.size() < static_cast<size_t>(options_.warm_workers)) Pump();
     return worker;
   }
   Waiter waiter;
@@ -269,8 +271,8 @@ void JailCore::HandleExit(const Message& message) {
   if (idle != ready_.end()) {
     ready_.erase(idle);
     refill_after_ = absl::Now() + RefillPause(failures_++);
-    Pump();
   }
+  Pump();
 }
 
 void JailCore::LoseLauncher() {

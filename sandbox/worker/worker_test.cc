@@ -62,7 +62,7 @@ class WorkerTest : public ::testing::TestWithParam<jail::Tier> {
     job.set_artifact_size(size);
     job.set_max_decoded_bytes(uint64_t{64} << 20);
     job.set_max_nodes(1'000'000);
-    job.set_max_heap_bytes(uint64_t{64} << 20);
+    job.set_max_heap_bytes(uint64_t{256} << 20);
     job.set_max_depth(200);
     return job;
   }
@@ -119,7 +119,8 @@ TEST_P(WorkerTest, ParsesEverySampleBehindTheFilter) {
     EXPECT_EQ(answer.exit.cause, jail::WorkerExit::Cause::kExited) << name;
     EXPECT_EQ(answer.exit.code_or_signal, 0) << name << ": " << answer.exit.Describe();
     // The sample's name begins with its format.
-    EXPECT_EQ(answer.result.format(), name.substr(0, name.find("__"))) << name;
+    EXPECT_EQ(answer.result.format(), name.substr(0, name.find("__")))
+        << name << (answer.result.findings().empty() ? "" : answer.result.findings(0).message());
     EXPECT_EQ(answer.result.graph_bytes(), answer.output.graph.size()) << name;
     EXPECT_EQ(answer.result.provenance_bytes(), answer.output.provenance.size()) << name;
     EXPECT_EQ(answer.result.decoded_size(), answer.decoded_size) << name;
