@@ -48,10 +48,11 @@ int main(int argc, char** argv) {
       {.level = settings->log.level, .json = settings->log.json, .file = settings->log.file});
   if (!log.ok()) return Complain(log.status(), kCannotServe);
   const absl::Status status = loadlock::rpc::RunDaemon(*settings, LOADLOCK_VERSION, **log);
-  if (!status.ok()) {
+  if (status.ok()) return 0;
+  // Standard error gets it once, and in plain words.
+  if (!settings->log.file.empty()) {
     (*log)->Write(loadlock::observe::Level::kError, "cannot_serve",
                   {{"message", std::string(status.message())}});
-    return Complain(status, kCannotServe);
   }
-  return 0;
+  return Complain(status, kCannotServe);
 }
