@@ -130,7 +130,7 @@ TEST_P(Confinement, CpuTimeIsLimited) {
   ASSERT_NE(jail, nullptr);
   const Answer answer = Ask(*jail, "spin");
   EXPECT_EQ(answer.exit.cause, Cause::kCpuLimit) << answer.exit.Describe();
-  EXPECT_GT(answer.exit.cpu, absl::Milliseconds(900));
+  EXPECT_GT(answer.exit.cpu, absl::Milliseconds(300));
   EXPECT_LT(answer.exit.cpu, absl::Milliseconds(2500));
 }
 

@@ -10,6 +10,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitChannel = 100;
 // The lock-down failed; an 'F' frame said how.
 inline constexpr int kExitLockDown = 101;
+// RLIMIT_CPU.
+inline constexpr int kExitCpuLimit = 105;
 // The job makes no sense: not a Job, or another artifact than it says.
 inline constexpr int kExitBadJob = 104;
 // An allocation failed.

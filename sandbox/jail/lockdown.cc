@@ -48,6 +48,9 @@ OnForbiddenCall(int /*signal*/, siginfo_t* info, void* /*context*/) {
   RawExit(kExitForbiddenCall);
 }
 
+// A signal with a handler reaches process 1 of a namespace too; the default action would not.
+[[noreturn]] void OnCpuLimit(int /*signal*/) { RawExit(kExitCpuLimit); }
+
 [[noreturn]] void OnOutOfMemory() { RawExit(kExitMemory); }
 
 CallResult InstallHandlers() {
@@ -59,6 +62,7 @@ CallResult InstallHandlers() {
   action.sa_flags = SA_SIGINFO;
   sigfillset(&action.sa_mask);
   if (sigaction(SIGSYS, &action, nullptr) != 0) return Failed("rt_sigaction");
+  if (signal(SIGXCPU, &OnCpuLimit) == SIG_ERR) return Failed("rt_sigaction");
   // Errors instead, as process 1 of a namespace gets them anyway.
   if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
     return Failed("rt_sigaction");
@@ -101,7 +105,9 @@ CallResult DropCapabilities() {
 struct Limit {
   __rlimit_resource_t resource;
   const char* name;
-  uint64_t value;
+  uint64_t soft;
+  // What the hard limit is above it. The worker has no call left to make use of it.
+  uint64_t hard_margin = 0;
 };
 
 CallResult SetLimits(const RawLimits& limits) {
@@ -111,8 +117,8 @@ CallResult SetLimits(const RawLimits& limits) {
       {RLIMIT_DATA, "setrlimit(RLIMIT_DATA)", limits.heap_bytes},
 #endif
       {RLIMIT_FSIZE, "setrlimit(RLIMIT_FSIZE)", limits.file_bytes},
-      // Soft and hard are one: process 1 of a namespace ignores the soft limit's SIGXCPU.
-      {RLIMIT_CPU, "setrlimit(RLIMIT_CPU)", limits.cpu_seconds},
+      // OnCpuLimit at the soft limit, SIGKILL one second later.
+      {RLIMIT_CPU, "setrlimit(RLIMIT_CPU)", limits.cpu_seconds, 1},
       // 0-2, the channel and the two of the job. Set after the others are closed: the limit does
       // not close what is open.
       {RLIMIT_NOFILE, "setrlimit(RLIMIT_NOFILE)", channel::kDecodedFd + 1},
@@ -126,9 +132,9 @@ CallResult SetLimits(const RawLimits& limits) {
     rlimit current;
     if (getrlimit(limit.resource, &current) != 0) return Failed(limit.name);
     // An inherited limit that is lower stays.
-    const rlim_t value = std::min<rlim_t>(limit.value, current.rlim_max);
-    const rlimit both = {value, value};
-    if (setrlimit(limit.resource, &both) != 0) return Failed(limit.name);
+    const rlimit wanted = {std::min<rlim_t>(limit.soft, current.rlim_max),
+                           std::min<rlim_t>(limit.soft + limit.hard_margin, current.rlim_max)};
+    if (setrlimit(limit.resource, &wanted) != 0) return Failed(limit.name);
   }
   return {};
 }

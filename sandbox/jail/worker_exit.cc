@@ -15,8 +15,9 @@ namespace {
 
 using Cause = WorkerExit::Cause;
 
-// The kernel kills within a tick or two of the limit, and rusage is sampled.
-constexpr double kNearCpuLimit = 0.95;
+// A worker that does not end by itself at its limit is killed a second later. The kernel enforces
+// by counting ticks, which on a loaded machine may run well ahead of what it reports as used.
+constexpr double kNearCpuLimit = 0.5;
 
 std::string SignalName(int signal) {
   const char* name = sigabbrev_np(signal);
@@ -29,6 +30,8 @@ Cause CauseOfExit(int code) {
       return Cause::kMemoryLimit;
     case kExitFileLimit:
       return Cause::kFileLimit;
+    case kExitCpuLimit:
+      return Cause::kCpuLimit;
     case kExitForbiddenCall:
       return Cause::kSyscall;
     default:

@@ -37,6 +37,7 @@ TEST(Classify, ReadsExitCodes) {
   EXPECT_EQ(CauseOf(Exited(1)), Cause::kExited);
   EXPECT_EQ(CauseOf(Exited(kExitMemory)), Cause::kMemoryLimit);
   EXPECT_EQ(CauseOf(Exited(kExitFileLimit)), Cause::kFileLimit);
+  EXPECT_EQ(CauseOf(Exited(kExitCpuLimit)), Cause::kCpuLimit);
   EXPECT_EQ(CauseOf(Exited(kExitForbiddenCall)), Cause::kSyscall);
   // It ended by itself before the daemon's signal came.
   EXPECT_EQ(CauseOf(Exited(0), Cause::kDeadline), Cause::kExited);
@@ -49,7 +50,7 @@ TEST(Classify, ReadsSignals) {
   EXPECT_EQ(CauseOf(Signalled(SIGSYS)), Cause::kSyscall);
   EXPECT_EQ(CauseOf(Signalled(SIGKILL)), Cause::kSignalled);
   EXPECT_EQ(CauseOf(Signalled(SIGKILL, absl::Seconds(10))), Cause::kCpuLimit);
-  EXPECT_EQ(CauseOf(Signalled(SIGKILL, absl::Seconds(9))), Cause::kSignalled);
+  EXPECT_EQ(CauseOf(Signalled(SIGKILL, absl::Seconds(4))), Cause::kSignalled);
   EXPECT_EQ(CauseOf(Signalled(SIGKILL, absl::Seconds(10)), Cause::kDeadline), Cause::kDeadline);
   EXPECT_EQ(CauseOf(Signalled(SIGKILL), Cause::kKilled), Cause::kKilled);
   EXPECT_EQ(CauseOf(Signalled(SIGSEGV), Cause::kKilled), Cause::kSignalled);
