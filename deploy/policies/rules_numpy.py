@@ -1,0 +1,85 @@
+"""Hand-written: names of Python, numpy and joblib. Lowered means that the worker turns the call
+into a plain node; nothing of these names is ever called or imported for the artifact."""
+
+from __future__ import annotations
+
+from model import Entry, Policy
+
+LOWERED = {
+    "numpy.dtype": "a typestr or a record of plain fields; its pickled flags are dropped",
+    "numpy.core.multiarray._reconstruct": "an array of proven length",
+    "numpy._core.multiarray._reconstruct": "an array of proven length",
+    "numpy.core.multiarray.scalar": "bytes of exactly one item, no objects",
+    "numpy._core.multiarray.scalar": "bytes of exactly one item, no objects",
+    "numpy.core.numeric._frombuffer": "an array of proven length",
+    "numpy._core.numeric._frombuffer": "an array of proven length",
+    "numpy.random._pickle.__bit_generator_ctor": "one of five generators, state checked",
+    "numpy.random._pickle.__generator_ctor": "over a checked bit generator",
+    "numpy.random._pickle.__randomstate_ctor": "over a checked bit generator",
+    "joblib.numpy_pickle.NumpyArrayWrapper": "array bytes that follow in the stream",
+    "_codecs.encode": "bytes written as latin-1 text",
+    "builtins.bytes": "bytes, never a length",
+    "builtins.bytearray": "bytes, never a length",
+    "builtins.set": "of plain values",
+    "builtins.frozenset": "of plain values",
+    "builtins.complex": "two floats",
+    "builtins.slice": "three plain values",
+    "builtins.range": "three integers",
+    "collections.OrderedDict": "a dict",
+    "copyreg._reconstructor": "a listed class made by object.__new__",
+}
+
+# Named in streams as arguments of what is lowered; they stand nowhere in a graph.
+ARGUMENTS = (
+    "numpy.ndarray",
+    "numpy.random._mt19937.MT19937",
+    "numpy.random._pcg64.PCG64",
+    "numpy.random._pcg64.PCG64DXSM",
+    "numpy.random._philox.Philox",
+    "numpy.random._sfc64.SFC64",
+    "numpy.random.mtrand.RandomState",
+    "numpy.random._generator.Generator",
+    "builtins.object",
+)
+
+# Types that numpy.dtype() understands: harmless under the key dtype, callable anywhere else.
+DTYPES = (
+    "numpy.float64",
+    "numpy.float32",
+    "numpy.float16",
+    "numpy.int64",
+    "numpy.int32",
+    "numpy.int16",
+    "numpy.int8",
+    "numpy.uint64",
+    "numpy.uint32",
+    "numpy.uint16",
+    "numpy.uint8",
+    "numpy.bool_",
+    "numpy.bool",
+    "numpy.str_",
+    "numpy.object_",
+    "builtins.bool",
+)
+# The same, and what a defaultdict may make.
+BOTH = ("builtins.int", "builtins.float", "builtins.str")
+FACTORIES = ("builtins.list", "builtins.dict")
+
+CONTAINERS = {
+    "collections.defaultdict": "DEFAULTDICT",
+    "collections.Counter": "COUNTER",
+    "collections.deque": "DEQUE",
+}
+
+POLICY = Policy(
+    name="numpy",
+    description="Plain Python values, numpy arrays and random generators, joblib's arrays.",
+    entries=[
+        *(Entry(name, "FACTORY", "LOWERED", why=why) for name, why in LOWERED.items()),
+        *(Entry(name, "NAME", why="argument of what is lowered") for name in ARGUMENTS),
+        *(Entry(name, "NAME", at=("dtype",), why="scalar type") for name in DTYPES),
+        *(Entry(name, "NAME", at=("dtype", "@DEFAULTDICT"), why="type") for name in BOTH),
+        *(Entry(name, "NAME", at=("@DEFAULTDICT",), why="makes an empty one") for name in FACTORIES),
+        *(Entry(name, "FACTORY", schema, why="items plain") for name, schema in CONTAINERS.items()),
+    ],
+)
