@@ -26,6 +26,13 @@ Builder::Builder(bytes::Budget* budget) : budget_(budget) {
 
 Builder::~Builder() = default;
 
+void Builder::ReserveFor(uint64_t stream_bytes) {
+  // A node for each 4 bytes is dense; at most 24 MiB of address space.
+  const uint64_t wanted = std::min<uint64_t>(stream_bytes / 4, uint64_t{1} << 20);
+  nodes_.reserve(nodes_.size() + wanted);
+  edges_.reserve(edges_.size() + wanted);
+}
+
 bool Builder::AllocateEdges(uint32_t count, uint32_t* first) {
   if (count > UINT32_MAX - edges_.size() || !budget_->ChargeHeap(uint64_t{count} * 8)) return false;
   *first = static_cast<uint32_t>(edges_.size());

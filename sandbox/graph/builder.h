@@ -73,6 +73,10 @@ class Builder {
   bool exhausted() const { return budget_->exhausted() != bytes::Budget::Limit::kNone; }
   bytes::Budget* budget() { return budget_; }
 
+  // Room for what a stream of this many bytes is likely to make, so that the arena is not
+  // copied while it grows. Pages that stay untouched cost nothing.
+  void ReserveFor(uint64_t stream_bytes);
+
   // Provenance of the nodes that are added from now on: offset in the decompressed stream and
   // pickle's opcode byte (0 if there is none).
   void SetOrigin(uint64_t offset, uint8_t opcode) { origin_ = offset << 8 | opcode; }

@@ -22,6 +22,7 @@ Machine::Machine(const Stream& stream, const Options& options, graph::DecodedFil
       numpy_(&builder, &decoded),
       in_(stream.bytes) {
   scope_.joblib_arrays = options.joblib_arrays;
+  b_.ReserveFor(stream.bytes.size());
 }
 
 ParseResult Machine::Run() {
