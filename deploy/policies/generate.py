@@ -60,7 +60,7 @@ def fill(policy: model.Policy, pythons: list[str]) -> list[str]:
         versions.append(found["version"])
         for name, bases in found["classes"].items():
             for base, keys in bases.items():
-                sets[base].update(set(keys) - rules_sklearn.STATE_KEYS.keys())
+                sets[base].update(k for k in keys if f"{base}.{k}" not in rules_sklearn.STATE_KEYS)
                 uses[name].add(base)
     for entry in entries:
         if entry.name not in uses:

@@ -39,6 +39,8 @@ ARGUMENTS = (
     "numpy.random._sfc64.SFC64",
     "numpy.random.mtrand.RandomState",
     "numpy.random._generator.Generator",
+    "numpy.random.bit_generator.SeedSequence",
+    "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
     "builtins.object",
 )
 

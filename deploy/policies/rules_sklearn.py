@@ -559,9 +559,13 @@ DEFAULT = Policy(
     extends=("sklearn",),
 )
 
-# Class attributes that real fitted states hold under the same name in one version or another.
-# Each is a property or a plain default there, so that an instance's own value does no harm.
+# "Defining class.attribute": class attributes that real fitted states hold under the same name,
+# mostly because one version computes what another one stores. Each is a property (which wins over
+# an entry of __dict__) or a plain default.
 STATE_KEYS = {
-    "positive": "a parameter of Lars; LassoLars sets it as a class attribute too",
-    "idf_": "a property with a setter before 1.4: an entry of __dict__ stays unused there",
+    "sklearn.linear_model._least_angle.Lars.positive": "default of a parameter",
+    "sklearn.linear_model._least_angle.LassoLars.positive": "default of a parameter",
+    "sklearn.feature_extraction.text.TfidfTransformer.idf_": "property before 1.5",
+    "sklearn.ensemble._base.BaseEnsemble.estimator_": "property in 1.2",
+    "sklearn.linear_model._ridge._RidgeClassifierMixin.classes_": "property in 1.2",
 }

@@ -144,7 +144,15 @@ class Machine {
           sparse->stored != (classes_ - 1) * vectors_) {
         return Broken{key, "not (classes - 1, vectors), every element stored"};
       }
-      return CheckNative(*value, key);
+      // Only its data go to libsvm; their indices may be of either size.
+      const std::optional<Instance> matrix = scope_.InstanceOf(*value);
+      const std::optional<Value> data = matrix->Get("data");
+      const std::optional<Array> values = data ? scope_.ArrayOf(*data) : std::nullopt;
+      if (!absl::StartsWith(matrix->entry->attribute(), "csr_") || !values ||
+          !values->dtype.IsFloat64()) {
+        return Broken{key, "not a csr matrix of f8"};
+      }
+      return std::nullopt;
     }
     const std::optional<Array> array = scope_.ArrayOf(*value);
     if (!array || sparse_ || !array->dtype.IsFloat64() || !array->c_order() ||
