@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <cctype>
 #include <cstdint>
+#include <ctime>
 #include <set>
 #include <string>
 
@@ -16,17 +17,6 @@ namespace loadlock::formats {
 namespace {
 
 using testing::HasSubstr;
-
-// Bounds what a test over thousands of variants may take: none may hang.
-class Stopwatch {
- public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
 
 class RealFileTest : public testing::TestWithParam<std::string> {};
 
@@ -66,7 +56,7 @@ TEST_P(RealFileTest, AnythingThatFollowsIsRefused) {
 // the budget.
 TEST_P(RealFileTest, FlippedBytesEndInAVerdict) {
   const Blob artifact = ReadTestFile(GetParam());
-  const Stopwatch watch;
+  const std::clock_t start = std::clock();
   for (size_t i = 0; i < artifact.size(); ++i) {
     for (const uint8_t flip : {0x01, 0x80, 0xff}) {
       Blob changed = artifact;
@@ -81,7 +71,7 @@ TEST_P(RealFileTest, FlippedBytesEndInAVerdict) {
       ASSERT_LE(parsed.decoded().size(), SmallBudget().max_decoded_bytes);
     }
   }
-  EXPECT_LT(watch.Seconds(), 120);
+  EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC);
 }
 
 std::string TestName(const testing::TestParamInfo<std::string>& info) {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include <chrono>
+#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
@@ -212,9 +212,9 @@ TEST_P(CompressTest, FlippedBitsAreRefusedOrWithoutEffect) {
 TEST_P(CompressTest, BombIsStoppedByTheBudget) {
   const Blob bomb = GetParam().compress(Blob(64 << 20));
   ASSERT_LT(bomb.size(), size_t{1} << 19);
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Result result = Unpack(GetParam().codec, bomb, {.max_decoded_bytes = 8 << 20});
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  EXPECT_LT(std::clock() - start, 5 * CLOCKS_PER_SEC);  // of CPU: a busy machine is no failure
   ASSERT_EQ(result.rule(), "BUDGET_DECODED");
   EXPECT_NE(result.refusal->message.find("expand to more than"), std::string::npos);
   EXPECT_LE(result.data.size(), size_t{8} << 20);
@@ -267,6 +267,20 @@ TEST(LzmaTest, HugeDictionaryIsRefused) {
     ASSERT_TRUE(Find("lzma").matches(claim));
     EXPECT_EQ(Unpack("lzma", claim).rule(), "BUDGET_HEAP");
   }
+}
+
+// The same in an xz block header, whose checksum is made to fit.
+TEST(XzTest, HugeDictionaryIsRefused) {
+  Blob artifact = Xz(Sample(300));
+  constexpr size_t kBlock = 12;
+  const size_t size = (artifact[kBlock] + size_t{1}) * 4;
+  ASSERT_EQ(artifact[kBlock + 2], 0x21);  // LZMA2, one byte of properties: the dictionary
+  artifact[kBlock + 4] = 40;              // 4 GiB - 1
+  const uint32_t crc = lzma_crc32(artifact.data() + kBlock, size - 4, 0);
+  for (size_t i = 0; i < 4; ++i) {
+    artifact[kBlock + size - 4 + i] = static_cast<uint8_t>(crc >> (8 * i));
+  }
+  EXPECT_EQ(Unpack("xz", artifact).rule(), "BUDGET_HEAP");
 }
 
 TEST(LzmaTest, StatedSizeIsRefused) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 
 #include "sandbox/formats/testing.h"
@@ -89,10 +89,10 @@ TEST(CompressedTest, NothingButAPickleIsReadInside) {
 
 TEST(CompressedTest, BombIsRefusedQuickly) {
   const Blob bomb = Zlib(Blob(uint64_t{256} << 20));
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const Parsed parsed(bomb);
   EXPECT_EQ(parsed.rule(), "BUDGET_DECODED");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  EXPECT_LT(std::clock() - start, 2 * CLOCKS_PER_SEC);
 }
 
 }  // namespace
