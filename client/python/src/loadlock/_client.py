@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_SOCKET = "/run/loadlock/loadlock.sock"
 PRIVATE = "private"
 _SERVICE = "/loadlock.v1.LoadLock/"
+_END_LEASE_SECONDS = 5.0
 _DETAILS = "grpc-status-details-bin"
 # Paths and reports never go through a proxy that the environment names.
 _OPTIONS = (("grpc.enable_http_proxy", 0),)
@@ -157,12 +158,12 @@ class Client:
             report = response.report
             if report.verdict != report_pb2.VERDICT_ACCEPTED:
                 raise Refused(report_from_proto(report))
-            columns, buffers = take(
-                response, lambda request: connection.fetch(request, timeout=self._timeout)
-            )
-        if response.lease.token:
-            # Nobody waits for the answer; a lease also ends by itself.
-            connection.unload.future(service_pb2.UnloadModelRequest(token=response.lease.token))
+            try:
+                columns, buffers = take(
+                    response, lambda request: connection.fetch(request, timeout=self._timeout)
+                )
+            finally:
+                connection.end_lease(response.lease.token)
         trusts = {(use.module, use.name): use.trust for use in report.globals}
         return rebuild(columns, buffers, trusts)
 
@@ -282,6 +283,13 @@ class _Connection:
             request_serializer=_serialized,
             response_deserializer=answer.FromString,
         )
+
+    def end_lease(self, token: bytes) -> None:
+        """Frees what the daemon holds for a load that is over."""
+        if token:
+            # If it fails, the lease ends with the connection or its deadline.
+            with suppress(grpc.RpcError):
+                self.unload(service_pb2.UnloadModelRequest(token=token), timeout=_END_LEASE_SECONDS)
 
     def usable(self) -> bool:
         """Whether calls may go through it: no fork since, and a private daemon still runs."""
