@@ -2,9 +2,8 @@
 #ifndef LOADLOCK_SANDBOX_JAIL_CALL_FAILURE_H_
 #define LOADLOCK_SANDBOX_JAIL_CALL_FAILURE_H_
 
-#include <errno.h>
-#include <string.h>
-
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>

@@ -1,10 +1,10 @@
 #include "sandbox/jail/control.h"
 
-#include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <type_traits>
 
 namespace loadlock::jail {

@@ -3,10 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,7 +39,7 @@ TEST(Jail, TakesTheBestTierAndSaysWhyNotABetterOne) {
     EXPECT_EQ(answer.outcome.kind, channel::ReadOutcome::Kind::kComplete) << answer.exit.Describe();
     EXPECT_EQ(answer.output.result, kArtifact);
     EXPECT_EQ(answer.output.graph.size(), 300'000u);
-    EXPECT_EQ(answer.decoded, std::string(kArtifact).substr(0, 3));
+    EXPECT_EQ(answer.decoded, kArtifact);
     EXPECT_EQ(answer.exit.cause, WorkerExit::Cause::kExited);
     EXPECT_EQ(answer.exit.code_or_signal, 0);
     EXPECT_GT(answer.exit.max_rss_bytes, 0u);

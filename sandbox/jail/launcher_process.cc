@@ -1,17 +1,17 @@
 #include "sandbox/jail/launcher_process.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/jail/control.h"

@@ -1,8 +1,8 @@
 #include "sandbox/jail/process.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <string_view>
 

@@ -36,13 +36,10 @@ std::vector<AllowedCall> MakeAllowedCalls() {
        {Equals(0, kArtifactFd), Equals(1, F_GET_SEALS)},
        "checks that nobody can change the artifact"},
       {SCMP_SYS(pwrite64), {Equals(0, kDecodedFd)}, "writes decoded data"},
-      {SCMP_SYS(ftruncate), {Equals(0, kDecodedFd)}, "cuts decoded data that was taken back"},
       {SCMP_SYS(mmap), {LacksBits(2, PROT_EXEC)}, "maps artifact and decoded data; large heap"},
-      {SCMP_SYS(mprotect), {LacksBits(2, PROT_EXEC)}, "the heap, when it gives memory back"},
       {SCMP_SYS(munmap), {}, "the heap; maps decoded data anew after it grew"},
       {SCMP_SYS(mremap), {}, "realloc of large blocks; cannot change the protection"},
       {SCMP_SYS(brk), {}, "the heap"},
-      {SCMP_SYS(madvise), {}, "read-ahead of the artifact; the heap"},
       {SCMP_SYS(close), {}, "drops the job's descriptors"},
       {SCMP_SYS(exit_group), {}, "ends"},
   };
@@ -50,7 +47,8 @@ std::vector<AllowedCall> MakeAllowedCalls() {
   for (const int number :
        {SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(futex),
         SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigprocmask),
-        SCMP_SYS(getrusage), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(lseek)}) {
+        SCMP_SYS(getrusage), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(lseek),
+        SCMP_SYS(madvise), SCMP_SYS(mprotect)}) {
     calls.push_back({number, {}, "the sanitizer's run-time library"});
   }
 #endif

@@ -1,10 +1,10 @@
 #include "sandbox/jail/worker_exit.h"
 
 #include <seccomp.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "absl/strings/str_cat.h"

@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <linux/audit.h>
-#include <signal.h>
 #include <sys/syscall.h>
+
+#include <csignal>
 
 #include "sandbox/jail/exit_codes.h"
 
