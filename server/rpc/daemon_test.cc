@@ -51,8 +51,8 @@ class DaemonTest : public ::testing::Test {
  protected:
   void Start(const std::string& config = "") {
     daemon_ = std::make_unique<TestDaemon>(folder_, config);
-    ASSERT_TRUE(daemon_->AwaitReady()) << folder_.Read("log");
     stub_ = daemon_->Stub();
+    ASSERT_TRUE(daemon_->AwaitReady()) << folder_.Read("log");
   }
 
   grpc::Status Audit(const std::string& path, v1::Report* report) {
@@ -401,7 +401,7 @@ TEST_F(DaemonTest, CallersDeadlineEndsTheCall) {
 TEST_F(DaemonTest, PoliciesAreListedAndExplained) {
   folder_.Write("policies/small.textproto",
                 "name: 'small' description: 'one' entries { name: 'os.name' trust: TRUST_NAME "
-                "at: '@schema' why: 'test' }\n");
+                "at: 'mode' why: 'test' }\n");
   Start();
   v1::ListPoliciesResponse list;
   grpc::ClientContext list_context;

@@ -120,7 +120,7 @@ absl::StatusOr<Artifact> TakeFile(int fd, uint64_t size, uint64_t max_bytes) {
   std::vector<char> buffer(std::min<uint64_t>(size, kCopyChunk));
   while (intake->size() < size) {
     const size_t want = std::min<uint64_t>(size - intake->size(), buffer.size());
-    const ssize_t got = read(fd, buffer.data(), want);
+    const ssize_t got = pread(fd, buffer.data(), want, static_cast<off_t>(intake->size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       return observe::Error(absl::StatusCode::kUnavailable, "READ_FAILED",

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -75,6 +76,13 @@ absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes) {
 absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size) {
   Mapping mapping;
   if (size == 0) return mapping;
+  if (size <= kCopyBytes) {
+    mapping.copy_ = std::make_unique<uint8_t[]>(size);
+    const ssize_t got = pread(fd, mapping.copy_.get(), size, static_cast<off_t>(offset));
+    if (got != static_cast<ssize_t>(size)) return absl::InternalError("pread of a memory file");
+    mapping.bytes_ = absl::MakeConstSpan(mapping.copy_.get(), size);
+    return mapping;
+  }
   // Private, because a shared mapping of a file that may be written keeps it from being sealed.
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
   if (address == MAP_FAILED) return Errno(errno, "mmap");
@@ -82,15 +90,18 @@ absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size) {
   return mapping;
 }
 
-Mapping::Mapping(Mapping&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+Mapping::Mapping(Mapping&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})), copy_(std::move(other.copy_)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(bytes_, other.bytes_);
+  std::swap(copy_, other.copy_);
   return *this;
 }
 
 Mapping::~Mapping() {
-  if (!bytes_.empty()) munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
+  if (bytes_.empty() || copy_ != nullptr) return;
+  munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
 }  // namespace loadlock::store

@@ -3,6 +3,7 @@
 #define LOADLOCK_SERVER_STORE_MEMFD_H_
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,8 +31,8 @@ absl::StatusOr<channel::UniqueFd> ReadOnly(const channel::UniqueFd& fd);
 // mapping is left, and with OUT_OF_RANGE if there is more in it than `max_bytes`. Returns the size.
 absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes);
 
-// A private read-only mapping. Only for sealed files: a file that shrinks under a mapping kills the
-// process.
+// Bytes of a memory file, to read. Only for sealed files: a file that shrinks under a mapping kills
+// the process. Small ones are copied: with many threads, unmapping costs more than that.
 class Mapping {
  public:
   Mapping() = default;
@@ -44,7 +45,10 @@ class Mapping {
   absl::Span<const uint8_t> bytes() const { return bytes_; }
 
  private:
+  static constexpr uint64_t kCopyBytes = uint64_t{32} << 10;
+
   absl::Span<const uint8_t> bytes_;
+  std::unique_ptr<uint8_t[]> copy_;  // What bytes_ spans, if it was copied.
 };
 
 }  // namespace loadlock::store
