@@ -113,7 +113,7 @@ bool Machine::Append(NodeId target, absl::Span<const NodeId> items) {
     case Kind::kObject:
     case Kind::kCall:
       if (!CheckItemsTarget(target)) return false;
-      b_.Extend(b_.ListItems(target), items);
+      if (!items.empty()) b_.Extend(b_.ListItems(target), items);
       return true;
     default:
       return Fail("MALFORMED", "items are appended to what is no list");
@@ -132,7 +132,7 @@ bool Machine::SetItems(NodeId target, absl::Span<const NodeId> items) {
     case Kind::kObject:
     case Kind::kCall:
       if (!CheckItemsTarget(target)) return false;
-      b_.Extend(b_.DictItems(target), items);
+      if (!items.empty()) b_.Extend(b_.DictItems(target), items);
       return true;
     default:
       return Fail("MALFORMED", "a key is set on what is no dict");

@@ -191,6 +191,12 @@ TEST(Opcodes, Instances) {
             "#0=new(<m.B>, ()){list=-, dict=#1={1: None}, state=-}");
 }
 
+TEST(Opcodes, EmptyBatchesLeaveNoTrace) {
+  const std::string plain = "#0=new(<m.C>, ()){list=-, dict=-, state=-}";
+  EXPECT_EQ(Text("cm\nC\n)\x81(e."), plain);
+  EXPECT_EQ(Text("cm\nC\n)\x81(u."), plain);
+}
+
 TEST(Opcodes, LoweredBuiltins) {
   EXPECT_EQ(Text("c_codecs\nencode\n(V\\u0080a\xFF\nVlatin1\ntR."), "y8061ff");
   EXPECT_EQ(Text("c_codecs\nencode\n(Vabc\nVlatin1\ntR."), "y616263");
