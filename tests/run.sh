@@ -61,27 +61,30 @@ unit() {
     --output-junit "$results/unit-$preset.xml" || failed=1
 }
 
-# python_tests NAME PRESET VENV ARGUMENTS...
+# python_tests NAME PRESET VENV CONFIG ARGUMENTS...
 python_tests() {
-  local name="$1" preset="$2" python="$3/bin/python"
-  shift 3
+  local name="$1" preset="$2" python="$3/bin/python" config="$4"
+  shift 4
   say "$name"
+  local file="${name//[,\']/}"
   LOADLOCK_BUILD="$LOADLOCK_ROOT/build/$preset" LOADLOCK_LONG="$long" PYTHONDONTWRITEBYTECODE=1 \
-    "$python" -m pytest -q -c tests/pytest.ini --rootdir tests \
-    --junitxml "$results/${name// /-}.xml" "$@" || failed=1
+    PATH="$LOADLOCK_ROOT/build/$preset/bin:$PATH" \
+    "$python" -m pytest -q -c "$config" --rootdir "$(dirname "$config")" \
+    --junitxml "$results/${file// /-}.xml" "$@" || failed=1
 }
 
 build release
 unit release
-python_tests "layout" release "$venv" tests/layout
-python_tests "client" release "$venv" client/python/tests
-python_tests "integration" release "$venv" tests/integration
-python_tests "integration, scikit-learn of Debian" release "$debian_venv" tests/integration -m models
+ours=tests/pytest.ini
+python_tests "layout" release "$venv" $ours tests/layout
+python_tests "Python client" release "$venv" client/python/pyproject.toml client/python/tests
+python_tests "integration" release "$venv" $ours tests/integration
+python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
 
 if ((asan)); then
   build asan
   unit asan
-  python_tests "integration with sanitizers" asan "$venv" tests/integration
+  python_tests "integration with sanitizers" asan "$venv" $ours tests/integration
 fi
 if ((tsan)); then
   build tsan

@@ -26,7 +26,8 @@ LINEAR = ("sklearn.linear_model._base", "LinearRegression")
 def dtype(text: str, state: tuple | None = None) -> op.Raw:
     """numpy.dtype(text, False, True) and its state, as numpy itself writes them."""
     if state is None:
-        state = (3, "|" if text[1:] in ("1", "b1") else "<", None, None, None, -1, -1, 0)
+        order = "|" if text[0] in "OVS" or text in ("b1", "u1", "i1") else "<"
+        state = (3, order, None, None, None, -1, -1, 63 if text[0] == "O" else 0)
     return op.build(op.call(DTYPE_NAME, text, False, True), state)
 
 
@@ -39,8 +40,8 @@ def array(shape: tuple, kind: op.Raw, data: object, version: int = 1) -> op.Raw:
 
 
 def held(fragment: bytes) -> bytes:
-    """The fragment as an attribute of an allowed object."""
-    return op.stream(op.instance(*LINEAR, {"coef_": op.Raw(fragment), "n_features_in_": 1}))
+    """The fragment where any plain value may stand."""
+    return op.stream(op.value({"weights": op.Raw(fragment)}))
 
 
 def forged_dtypes(canary: str) -> Iterator[Case]:
@@ -61,7 +62,6 @@ def forged_dtypes(canary: str) -> Iterator[Case]:
         "size-of-f8-grown": dtype("f8", (3, "<", None, None, None, 2**20, 8, 0)),
         "size-negative": dtype("V8", (3, "|", None, None, None, -5, 1, 0)),
         "subarray": dtype("V8", (3, "|", (dtype("f8"), (2**40,)), None, None, 8, 8, 0)),
-        "flags-all": dtype("f8", (3, "<", None, None, None, -1, -1, 255)),
         "version-99": dtype("f8", (99, "<", None, None, None, -1, -1, 0)),
         "byteorder": dtype("f8", (3, "?", None, None, None, -1, -1, 0)),
         "short-state": dtype("f8", (3, "<")),
@@ -81,7 +81,8 @@ def forged_dtypes(canary: str) -> Iterator[Case]:
         yield case(f"dtype-scalar-{what}", held(op.call(SCALAR, states[what], eight)))
         buffer = op.call(FROMBUFFER, eight, states[what], (1,), "C")
         yield case(f"dtype-frombuffer-{what}", held(buffer))
-        yield case(f"dtype-alone-{what}", held(states[what]))
+        if not what.startswith("object"):  # the object dtype by itself is a plain value
+            yield case(f"dtype-alone-{what}", held(states[what]))
 
 
 def array_states(canary: str) -> Iterator[Case]:
@@ -171,7 +172,7 @@ def trampolines(canary: str) -> Iterator[Case]:
         "system": (evil,), "system-arg": (f"touch {canary}", evil), "arg-system": (evil, f"touch {canary}"),
         "function": (mean,), "function-function": (mean, mean), "class": (linear,),
         "classes": (linear, linear, None), "name-function": ("MT19937", mean), "huge-int": (2**40,),
-        "text": ("x", "zlib_codec"), "object-base": (linear, op.Raw(op.global_("builtins", "list")), []),
+        "text": ("x", "zlib_codec"), "object-base": (linear, op.Raw(op.global_("builtins", "list")), [1]),
         "call": (op.Raw(system(canary)),),
     }  # fmt: skip
     for what, ref in factories.items():
@@ -207,7 +208,7 @@ def functions_as_values(canary: str) -> Iterator[Case]:
 
 
 def joblib_wrapper(attributes: dict, body: bytes) -> bytes:
-    """A joblib array wrapper and what follows it in the stream, inside an object's state."""
+    """A joblib array wrapper and what follows it in the stream, as the value in a dict."""
     base = {"subclass": NDARRAY, "shape": (2,), "order": "C", "dtype": dtype("f8"), "allow_mmap": True,
             "numpy_array_alignment_bytes": 16}  # fmt: skip
     wrapper = op.instance("joblib.numpy_pickle", "NumpyArrayWrapper", {**base, **attributes})
@@ -215,13 +216,13 @@ def joblib_wrapper(attributes: dict, body: bytes) -> bytes:
 
 
 def joblib_around(attributes: dict, body: bytes) -> bytes:
-    state = op.EMPTY_DICT + op.binunicode("coef_") + joblib_wrapper(attributes, body) + op.SETITEM
-    return op.proto(4) + op.new(op.global_(*LINEAR)) + state + op.BUILD + op.STOP
+    item = op.binunicode("weights") + joblib_wrapper(attributes, body)
+    return op.proto(4) + op.EMPTY_DICT + item + op.SETITEM + op.STOP
 
 
 def joblib_file(attributes: dict, data: bytes, padding: int | None = None) -> bytes:
     """As joblib writes it: one byte of padding length, the padding, the data."""
-    start = len(joblib_around(attributes, b"")) - len(op.SETITEM + op.BUILD + op.STOP)
+    start = len(joblib_around(attributes, b"")) - len(op.SETITEM + op.STOP)
     pad = (16 - (start + 1) % 16) if padding is None else padding
     return joblib_around(attributes, bytes([pad]) + b"\xff" * pad + data)
 
@@ -349,7 +350,13 @@ def controls() -> Iterator[tuple[str, bytes]]:
                             + op.long_binget(70000) + op.APPEND)  # fmt: skip
     yield "popped", op.stream(op.NONE + op.POP + op.MARK + op.NONE + op.POP_MARK + op.integer(1))
     yield "array", held(array((1,), f8, eight))
+    yield (
+        "array-of-an-estimator",
+        op.stream(op.instance(*LINEAR, {"coef_": array((1,), f8, eight), "n_features_in_": 1})),
+    )
     yield "array-alone", op.stream(array((1,), f8, eight))
+    # Flags and alignment are not read: the dtype is made anew from its name.
+    yield "dtype-flags", held(array((1,), dtype("f8", (3, "<", None, None, None, -1, -1, 255)), eight))
     yield "scalar", held(op.call(SCALAR, f8, eight))
     yield "frombuffer", op.stream(op.call(FROMBUFFER, eight, f8, (1,), "C"), 5)
     yield "class-named-empty", op.stream(op.instance(*LINEAR, {"n_features_in_": 1}))

@@ -155,7 +155,7 @@ def memo_games(canary: str) -> Iterator[Case]:
         op.binunicode("numpy") + op.put(1) + op.POP + op.binunicode("posix") + op.put(1) + op.POP
         + op.get(1) + op.binunicode("system") + op.STACK_GLOBAL
     )  # fmt: skip
-    yield case("memo-overwrite", op.stream(op.call(overwrite, arg), 4), NOT_LISTED, names=("posix.system",))
+    yield case("memo-overwrite", op.stream(op.call(overwrite, arg), 4), NOT_LISTED, MALFORMED)
     unordered = (
         op.binunicode("system") + op.long_binput(70000) + op.binunicode("posix") + op.binput(3)
         + op.POP + op.POP + op.binget(3) + op.long_binget(70000) + op.STACK_GLOBAL
@@ -177,7 +177,7 @@ def extension_registry(canary: str) -> Iterator[Case]:
     for code in (1, 255, 256, 65535, 65536, 2**31 - 1, -1):
         yield case(f"ext-{code}", op.stream(op.call(op.ext(code), arg)), FORBIDDEN)
     yield case("ext-0", op.stream(b"\x82\x00"), FORBIDDEN, MALFORMED)
-    yield case("persid", op.stream(op.persid("module"), 0), FORBIDDEN)
+    yield case("persid", op.stream(op.persid("module"), 0), FORBIDDEN, "UNKNOWN_FORMAT")
     yield case("binpersid", op.stream(op.value(("storage", 1)) + op.BINPERSID), FORBIDDEN)
     yield case("next-buffer", op.stream(op.NEXT_BUFFER, 5), FORBIDDEN)
     yield case("readonly-buffer", op.stream(op.bytes_(b"x") + op.READONLY_BUFFER, 5), FORBIDDEN)

@@ -122,6 +122,7 @@ class Daemon:
             self.process.wait(timeout=10)
             raise RuntimeError(f"loadlockd did not start: {self.log.read_text()[-2000:]}")
         self.stub = Stub(f"unix:{self.socket}")
+        self.stub.info()  # connected, so that what is held before a test holds the connection
         return self
 
     @property

@@ -15,10 +15,11 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from corpora import opcodes as op
-from corpora.models import write_joblib
 from loadlock._proto import report_pb2
 from loadlock._proto import service_pb2 as pb
+
+from corpora import opcodes as op
+from corpora.models import write_joblib
 
 from .daemon import ACCEPTED, REFUSED, Daemon, error_info
 

@@ -13,8 +13,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from corpora.models import write_joblib
 from loadlock._proto import service_pb2 as pb
+
+from corpora.models import write_joblib
 
 from .daemon import Daemon, Stub
 from .test_artifacts import buffers_by_stream, hand_over

@@ -14,9 +14,10 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from loadlock._proto import service_pb2 as pb
+
 from corpora import opcodes as op
 from corpora.models import write_joblib
-from loadlock._proto import service_pb2 as pb
 
 from .daemon import ACCEPTED, BIN, ROOT, SANITIZED, Daemon, Stub
 
@@ -33,7 +34,7 @@ def run(*arguments: str, timeout: float = 30) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("text", "line", "field"),
     [
-        ("limits { max_nodes: -1 }", 1, "max_nodes"),
+        ("limits { max_nodes: -1 }", 1, "limits"),
         ("log { level: 'loud' }", 1, "level"),
         ("\n\nnonsense: 1", 3, "nonsense"),
         ("roots: 'relative'", 1, "roots"),

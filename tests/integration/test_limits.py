@@ -7,9 +7,10 @@ import time
 import grpc
 import numpy as np
 import pytest
+from loadlock._proto import service_pb2 as pb
+
 from corpora import opcodes as op
 from corpora.models import COMPRESS, write_joblib
-from loadlock._proto import service_pb2 as pb
 
 from .daemon import ACCEPTED, REFUSED, Daemon, Stub, error_info, error_rules
 
@@ -70,7 +71,7 @@ def test_an_artifact_too_large_is_no_verdict() -> None:
         assert "max_artifact_bytes" in failed.value.details() + str(info)
         sparse = daemon.write("sparse.bin", b"")
         with sparse.open("r+b") as file:
-            file.truncate(1 << 50)
+            file.truncate(1 << 43)
         with pytest.raises(grpc.RpcError) as failed:
             daemon.stub.audit(sparse)
         assert failed.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import loadlock
 import pytest
+
 from corpora.models import COMPRESSORS, models, write_joblib, write_pickle
 from corpora.mutate import mutants
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import loadlock
 import pytest
+
 from corpora import tampered
 from corpora.models import COMPRESSORS, PROTOCOLS, Model, models, same, write_joblib, write_pickle
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from corpora import arrays, opcodes, payloads, poison
 from corpora.case import Case
 
@@ -89,12 +90,14 @@ def test_a_refusal_says_what_where_and_what_would_allow_it(daemon: Daemon, canar
     report = daemon.stub.audit(data)
     finding = next(f for f in errors(report) if f.rule_id == "NAME_NOT_LISTED")
     assert finding.name == "posix.system"
-    assert finding.byte_offset == data.index(b"cposix")
-    assert finding.opcode == "GLOBAL"
-    assert finding.object_path.startswith("$")
+    assert finding.opcode == "REDUCE"
+    assert finding.byte_offset == data.index(opcodes.REDUCE + opcodes.APPENDS)
+    assert finding.object_path == "$['a'][1]"
     assert 'name: "posix.system"' in finding.allow
     assert report.format == "pickle"
-    assert [(use.module, use.name, use.count) for use in report.globals] == [("posix", "system", 1)]
+    (use,) = report.globals
+    assert (use.module, use.name, use.count, use.opcode) == ("posix", "system", 1, "GLOBAL")
+    assert use.first_offset == data.index(b"cposix")
 
 
 def test_hostile_text_is_escaped_and_cut(daemon: Daemon) -> None:

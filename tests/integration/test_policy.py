@@ -7,8 +7,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from corpora import opcodes as op
 from loadlock._proto import service_pb2 as pb
+
+from corpora import opcodes as op
 
 from .daemon import ACCEPTED, REFUSED, ROOT, Daemon, errors
 
