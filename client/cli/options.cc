@@ -34,10 +34,11 @@ void AddCommon(CLI::App* command, Options* options) {
   command->add_flag("--json", options->json, "One JSON object a line instead of text");
   command->add_flag("-q,--quiet", options->quiet, "Say nothing about accepted files");
   command->add_flag("--no-color", options->no_color, "No colours");
-  CLI::Option* address = command
-                             ->add_option("--address", options->address,
-                                          "Daemon: unix:/path, /path, or host:port of this host")
-                             ->type_name("ADDRESS");
+  CLI::Option* address =
+      command
+          ->add_option("--address", options->address,
+                       "Daemon: unix:/path, /path, host:port of this host, or private")
+          ->type_name("ADDRESS");
   command
       ->add_flag("--private", options->private_daemon,
                  "Start a private daemon even if one is running")

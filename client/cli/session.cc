@@ -12,6 +12,9 @@ namespace {
 // Far more than it needs on a busy machine (some 30 ms on an idle one).
 constexpr absl::Duration kStartTimeout = absl::Seconds(30);
 
+// Stands for a daemon of one's own where an address is asked for, as in the Python package.
+constexpr char kPrivate[] = "private";
+
 std::string NamedAddress(const Options& options) {
   if (!options.address.empty()) return options.address;
   const char* address = std::getenv("LOADLOCK_ADDRESS");
@@ -23,7 +26,7 @@ std::string NamedAddress(const Options& options) {
 absl::StatusOr<Session> Session::Open(const Options& options) {
   Session session;
   const std::string named = NamedAddress(options);
-  if (!options.private_daemon) {
+  if (!options.private_daemon && named != kPrivate) {
     absl::StatusOr<client::Client> client =
         client::Client::Connect(named.empty() ? client::kDefaultSocket : named);
     if (client.ok()) {
