@@ -109,8 +109,6 @@ def neighbour_tree_edits() -> Iterator[tuple[str, Edit]]:
     yield "bounds-narrow", part(3, lambda bounds: bounds[:, :, :1].copy())
     yield "bounds-short", part(3, lambda bounds: bounds[:, :1].copy())
     yield "leaf-size-0", part(4, lambda size: 0)
-    yield "leaf-size-huge", part(4, lambda size: 2**40)
-    yield "levels-huge", part(5, lambda levels: 60)
     yield "nodes-count", part(6, lambda count: count + 100)
     yield "metric-none", part(11, lambda metric: None)
     yield "metric-text", part(11, lambda metric: "euclidean")

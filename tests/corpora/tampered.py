@@ -155,7 +155,6 @@ def forced_values() -> Iterator[tuple[str, str, Callable[[Any], None], str, Any]
     yield "knn-brute", "n_jobs", with_state(n_jobs=-1), "n_jobs", None
     yield "columns", "n_jobs", with_state(n_jobs=64), "n_jobs", None
     yield "kmeans", "threads-negative", with_state(_n_threads=-1), "_n_threads", 1
-    yield "tfidf", "input", with_state(input="filename"), "input", "content"
 
 
 def text_and_codes() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[str, ...]]]:
@@ -173,6 +172,7 @@ def text_and_codes() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[st
     yield "tfidf", "vocabulary-empty", with_state(vocabulary_={}), ()
     for name in ("tokenizer", "preprocessor", "analyzer"):
         yield "tfidf", f"{name}-function", with_state(**{name: np.mean}), ()
+    yield "tfidf", "input", with_state(input="filename"), ("STATE_RULE",)
     yield "tfidf", "dtype-callable", with_state(dtype=LinearRegression), ()
     yield "onehot-rare", "mapping", _infrequent, ()
     yield "onehot-int", "n_features_outs", _with_outs, ()
