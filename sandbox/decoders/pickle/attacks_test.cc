@@ -174,6 +174,7 @@ TEST(Attacks, DecodedNamesAreSeenAsTheyAreLoaded) {
 TEST(Attacks, WrongTypes) {
   ExpectRefused({{"APPEND to a dict", "}Na.", "MALFORMED"},
                  {"APPENDS of nothing to None", "N(e.", "MALFORMED"},
+                 {"APPENDS of nothing to an object", "cm\nC\n)\x81(e.", "MALFORMED"},
                  {"SETITEM on a list", Lit("]K\x00Ns."), "MALFORMED"},
                  {"SETITEMS odd", "}(Nu.", "MALFORMED"},
                  {"DICT odd", "(Nd.", "MALFORMED"},

@@ -112,8 +112,10 @@ bool Machine::Append(NodeId target, absl::Span<const NodeId> items) {
       return true;
     case Kind::kObject:
     case Kind::kCall:
+      // CPython's Python unpickler calls extend() with no items, its C unpickler calls nothing.
+      if (items.empty()) return Fail("MALFORMED", "no items are appended to an object");
       if (!CheckItemsTarget(target)) return false;
-      if (!items.empty()) b_.Extend(b_.ListItems(target), items);
+      b_.Extend(b_.ListItems(target), items);
       return true;
     default:
       return Fail("MALFORMED", "items are appended to what is no list");
