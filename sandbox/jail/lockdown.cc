@@ -63,6 +63,10 @@ CallResult InstallHandlers() {
   sigfillset(&action.sa_mask);
   if (sigaction(SIGSYS, &action, nullptr) != 0) return Failed("rt_sigaction");
   if (signal(SIGXCPU, &OnCpuLimit) == SIG_ERR) return Failed("rt_sigaction");
+  // A crash ends the worker at once; the sanitizers' own handlers would open files first.
+  for (const int crash : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP}) {
+    if (signal(crash, SIG_DFL) == SIG_ERR) return Failed("rt_sigaction");
+  }
   // Errors instead, as process 1 of a namespace gets them anyway.
   if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
     return Failed("rt_sigaction");
