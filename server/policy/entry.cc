@@ -179,6 +179,8 @@ bool CompiledEntry::IsForbidden(absl::string_view key) const {
 }
 
 bool CompiledEntry::MayStandAt(absl::string_view class_name, absl::string_view key) const {
+  // A key of an artifact may hold dots; no attribute does.
+  if (key.find('.') != absl::string_view::npos) return false;
   if (at_.contains(key)) return true;
   for (const absl::string_view at : at_) {
     // "package.module.Class.key", compared in place: this runs for every class parameter.
