@@ -106,6 +106,12 @@ CallResult DropCapabilities() {
   return {};
 }
 
+#ifdef LOADLOCK_SANITIZED
+constexpr int kMaxFd = channel::kDecodedFd + 2;  // a pipe of its run-time library
+#else
+constexpr int kMaxFd = channel::kDecodedFd;
+#endif
+
 struct Limit {
   __rlimit_resource_t resource;
   const char* name;
@@ -125,7 +131,7 @@ CallResult SetLimits(const RawLimits& limits) {
       {RLIMIT_CPU, "setrlimit(RLIMIT_CPU)", limits.cpu_seconds, 1},
       // 0-2, the channel and the two of the job. Set after the others are closed: the limit does
       // not close what is open.
-      {RLIMIT_NOFILE, "setrlimit(RLIMIT_NOFILE)", channel::kDecodedFd + 1},
+      {RLIMIT_NOFILE, "setrlimit(RLIMIT_NOFILE)", kMaxFd + 1},
       {RLIMIT_NPROC, "setrlimit(RLIMIT_NPROC)", 0},
       {RLIMIT_CORE, "setrlimit(RLIMIT_CORE)", 0},
       {RLIMIT_STACK, "setrlimit(RLIMIT_STACK)", uint64_t{8} << 20},  // nothing recurses deeply

@@ -48,9 +48,12 @@ std::vector<AllowedCall> MakeAllowedCalls() {
        {SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(futex),
         SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigprocmask),
         SCMP_SYS(getrusage), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(lseek),
-        SCMP_SYS(madvise), SCMP_SYS(mprotect)}) {
+        SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(pipe2)}) {
     calls.push_back({number, {}, "the sanitizer's run-time library"});
   }
+  // It asks the kernel whether memory is readable by writing it to a pipe of its own.
+  calls.push_back(
+      {SCMP_SYS(write), {{0, SCMP_CMP_GT, kDecodedFd, 0}}, "the sanitizer's run-time library"});
 #endif
   return calls;
 }
