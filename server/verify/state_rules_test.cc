@@ -175,7 +175,9 @@ const policy::CompiledPolicy& RulePolicy() {
       name: "p"
       entries { name: "numpy.sin" trust: TRUST_NAME at: "m.C.name" }
       entries { name: "numpy.cos" trust: TRUST_NAME at: "m.C.name" }
-      entries { name: "m.C" trust: TRUST_NEW_DICT
+      entries {
+        name: "m.C"
+        trust: TRUST_NEW_DICT
         state { key: "kind" kinds: VALUE_KIND_STR kinds: VALUE_KIND_NONE }
         state { key: "one" one_of: "None" one_of: "'a'" one_of: "2" one_of: "True" one_of: "0.5" }
         state { key: "num" min: 1 max: 5 }
@@ -183,20 +185,25 @@ const policy::CompiledPolicy& RulePolicy() {
         state { key: "gone" drop: true }
         state { key: "fixed" force: "False" }
         state { key: "clamped" min: 0 max: 2 force: "clamp" }
-        state { key: "arr" kinds: VALUE_KIND_ARRAY
-                array { dtypes: "f8" dtypes: "i*" shape: "n" shape: "len(list)" shape: "2" shape: "*" c_order: true
-  }
-}
-state {
-key:
-  "name" kinds : VALUE_KIND_NAME classes : "numpy.sin"
-}
-})pb");
+        state {
+          key: "arr"
+          kinds: VALUE_KIND_ARRAY
+          array {
+            dtypes: "f8"
+            dtypes: "i*"
+            shape: "n"
+            shape: "len(list)"
+            shape: "2"
+            shape: "*"
+            c_order: true
+          }
+        }
+        state { key: "name" kinds: VALUE_KIND_NAME classes: "numpy.sin" }
+      })pb");
     EXPECT_TRUE(file.ok()) << file.status();
-return *policy::CompiledPolicy::Compile(*policy::Compose({{"p", *file}}, "p"));
-}
-();
-return *policy;
+    return *policy::CompiledPolicy::Compile(*policy::Compose({{"p", *file}}, "p"));
+  }();
+  return *policy;
 }
 
 std::string RuleOutcome(Attrs state) {

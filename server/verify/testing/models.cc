@@ -18,7 +18,7 @@ Maker NodeType(const TreeSpec& spec) {
                                  {"n_node_samples", "<i8"},
                                  {"weighted_n_node_samples", "<f8"}};
     if (spec.node_size == 64) fields.push_back({"missing_go_to_left", "|u1"});
-    if (!spec.last_field.empty()) fields.back().name = spec.last_field;
+    if (*spec.last_field != 0) fields.back().name = spec.last_field;
     std::vector<uint32_t> operands = {draft.Int(static_cast<int64_t>(spec.node_size))};
     for (size_t i = 0; i < fields.size(); ++i) {
       const NodeId type = DType(fields[i].type)(draft);

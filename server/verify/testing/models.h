@@ -22,8 +22,8 @@ struct TreeSpec {
   // 56 as before scikit-learn 1.3, or 64.
   size_t node_size = 64;
   // Name of the last field of the node type.
-  std::string last_field;
-  std::string left_type = "<i8";
+  const char* last_field = "";
+  const char* left_type = "<i8";
 };
 Maker MakeTree(const TreeSpec& spec);
 
