@@ -79,25 +79,36 @@ jail::WorkerLimits LimitsOfWorkers(const config::LimitSettings& limits) {
 JailRunner::JailRunner(jail::Jail* jail, const config::LimitSettings& limits)
     : jail_(jail), limits_(limits) {}
 
+absl::StatusOr<jail::Worker> JailRunner::HandOver(const RunRequest& request,
+                                                  absl::Time deadline) const {
+  const std::string job = request.job.SerializeAsString();
+  absl::Status lost;
+  // A worker that died while it was idle never saw the job, so the next one may have it. All the
+  // warm ones can be dead, and what comes after them is new.
+  for (uint32_t i = 0; i < limits_.warm_workers + 2; ++i) {
+    absl::StatusOr<jail::Worker> worker = jail_->Acquire(deadline);
+    if (!worker.ok()) {
+      if (absl::Now() >= request.deadline) return CallersDeadline();
+      return observe::Error(absl::StatusCode::kUnavailable, "NO_WORKER",
+                            absl::StrCat("no worker: ", std::string(worker.status().message())));
+    }
+    lost = channel::SendJob(worker->channel(), job, request.artifact_fd, request.decoded_fd);
+    if (lost.ok()) return worker;
+    if (!absl::IsUnavailable(lost)) break;
+  }
+  return observe::Error(absl::StatusCode::kUnavailable, "WORKER_LOST",
+                        absl::StrCat("the worker was lost: ", std::string(lost.message())));
+}
+
 absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
   RunResult result;
   const absl::Time start = absl::Now();
   const absl::Time wall_end = start + limits_.max_wall_time;
   const absl::Time deadline = std::min(request.deadline, wall_end);
-  absl::StatusOr<jail::Worker> worker = jail_->Acquire(deadline);
+  absl::StatusOr<jail::Worker> worker = HandOver(request, deadline);
   const absl::Time acquired = absl::Now();
   result.wait_for_worker = acquired - start;
-  if (!worker.ok()) {
-    if (acquired >= request.deadline) return CallersDeadline();
-    return observe::Error(absl::StatusCode::kUnavailable, "NO_WORKER",
-                          absl::StrCat("no worker: ", std::string(worker.status().message())));
-  }
-  const absl::Status sent = channel::SendJob(worker->channel(), request.job.SerializeAsString(),
-                                             request.artifact_fd, request.decoded_fd);
-  if (!sent.ok()) {
-    return observe::Error(absl::StatusCode::kUnavailable, "WORKER_LOST",
-                          absl::StrCat("the worker was lost: ", std::string(sent.message())));
-  }
+  if (!worker.ok()) return worker.status();
   const channel::ReadOutcome outcome = channel::ReadWorkerOutput(
       worker->channel(), ChannelLimits(request.job), deadline, request.cancelled, &result.output);
   result.parse = absl::Now() - acquired;

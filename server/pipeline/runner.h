@@ -60,6 +60,9 @@ class JailRunner : public Runner {
   uint32_t ready_workers() const override;
 
  private:
+  // A worker that has the job.
+  absl::StatusOr<jail::Worker> HandOver(const RunRequest& request, absl::Time deadline) const;
+
   jail::Jail* const jail_;
   const config::LimitSettings limits_;
 };
