@@ -60,29 +60,26 @@ int Worker::pidfd() const { return state_->pidfd.get(); }
 uint64_t Worker::id() const { return state_->id; }
 
 void Worker::Kill(WorkerExit::Cause why) {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard lock(state_->mutex);
   if (state_->exit.has_value()) return;
   if (!state_->killed.has_value()) state_->killed = why;
   KillByPidfd(state_->pidfd.get());
 }
 
 void Worker::NoteViolation(uint32_t syscall_nr, uint32_t arch) {
-  absl::MutexLock lock(&state_->mutex);
+  const std::lock_guard lock(state_->mutex);
   state_->violation = Violation{syscall_nr, arch};
 }
 
 WorkerExit Worker::AwaitExit(absl::Duration grace) {
-  const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state_->mutex) {
-    return state_->exit.has_value() || state_->launcher_gone;
-  };
-  bool has_ended;
-  {
-    absl::MutexLock lock(&state_->mutex);
-    has_ended = state_->mutex.AwaitWithTimeout(absl::Condition(&ended), grace);
+  std::unique_lock lock(state_->mutex);
+  const auto ended = [this] { return state_->exit.has_value() || state_->launcher_gone; };
+  if (!state_->ended.wait_for(lock, Patience(grace), ended)) {
+    lock.unlock();
+    Kill(WorkerExit::Cause::kDeadline);
+    lock.lock();
+    state_->ended.wait_for(lock, Patience(kKillPatience), ended);
   }
-  if (!has_ended) Kill(WorkerExit::Cause::kDeadline);
-  absl::MutexLock lock(&state_->mutex);
-  state_->mutex.AwaitWithTimeout(absl::Condition(&ended), kKillPatience);
   WorkerExit exit;
   if (!state_->exit.has_value()) {
     exit.cause = state_->launcher_gone ? WorkerExit::Cause::kLauncherGone

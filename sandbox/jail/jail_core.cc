@@ -46,13 +46,18 @@ absl::Duration RefillPause(int failures) {
 
 }  // namespace
 
+std::chrono::nanoseconds Patience(absl::Duration left) {
+  return absl::ToChronoNanoseconds(std::clamp(left, absl::ZeroDuration(), absl::Hours(24)));
+}
+
 void WorkerState::Ended(std::optional<RawExit> raw) {
-  absl::MutexLock lock(&mutex);
+  const std::lock_guard lock(mutex);
   if (raw.has_value()) {
     exit = raw;
   } else {
     launcher_gone = true;
   }
+  ended.notify_all();
 }
 
 JailCore::JailCore(const Options& options, std::unique_ptr<LauncherProcess> launcher)
@@ -71,7 +76,7 @@ absl::Status JailCore::Run() {
   }
   Watch(wake_.get(), kWakeKey);
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     Watch(launcher_->control(), kControlKey);
     Pump();
   }
@@ -86,7 +91,7 @@ absl::Status JailCore::Run() {
 
 JailCore::~JailCore() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   if (reader_.joinable()) {
@@ -105,7 +110,7 @@ void JailCore::Watch(int fd, uint64_t key) {
 }
 
 absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadline) {
-  absl::MutexLock lock(&mutex_);
+  std::unique_lock lock(mutex_);
   if (!ready_.empty()) {
     std::shared_ptr<WorkerState> worker = std::move(ready_.front());
     ready_.pop_front();
@@ -117,13 +122,11 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadli
   Waiter waiter;
   waiters_.push_back(&waiter);
   Pump();
-  while (waiter.worker == nullptr && waiter.failure.ok()) {
-    if (waiter.changed.WaitWithDeadline(&mutex_, deadline) && waiter.worker == nullptr &&
-        waiter.failure.ok()) {
-      waiter.failure = launcher_ == nullptr
-                           ? absl::UnavailableError("the launcher of workers died")
-                           : absl::DeadlineExceededError("no worker came up in time");
-    }
+  const auto settled = [&waiter] { return waiter.worker != nullptr || !waiter.failure.ok(); };
+  if (!waiter.changed.wait_for(lock, Patience(deadline - absl::Now()), settled)) {
+    waiter.failure = launcher_ == nullptr
+                         ? absl::UnavailableError("the launcher of workers died")
+                         : absl::DeadlineExceededError("no worker came up in time");
   }
   waiters_.erase(std::remove(waiters_.begin(), waiters_.end(), &waiter), waiters_.end());
   if (waiter.worker == nullptr) return waiter.failure;
@@ -159,7 +162,7 @@ void JailCore::ReadLoop() {
     const int wait = Tick();
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(), wait);
     {
-      absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       if (stopping_) return;
     }
     for (int i = 0; i < count; ++i) {
@@ -176,7 +179,7 @@ void JailCore::ReadLoop() {
 void JailCore::ReadControl() {
   bool closed = false;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     while (launcher_ != nullptr && !closed) {
       Message message;
       std::array<UniqueFd, 2> fds;
@@ -212,7 +215,7 @@ void JailCore::HandleMessage(const Message& message, UniqueFd channel, UniqueFd 
 }
 
 void JailCore::HandleGreeting(uint64_t id) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto starting = starting_.find(id);
   if (starting == starting_.end() || starting->second.state == nullptr) return;
   const std::shared_ptr<WorkerState> state = starting->second.state;
@@ -240,7 +243,7 @@ void JailCore::HandleReady(std::shared_ptr<WorkerState> state) {
   Waiter* const waiter = waiters_.front();
   waiters_.pop_front();
   waiter->worker = std::move(state);
-  waiter->changed.Signal();
+  waiter->changed.notify_one();
 }
 
 void JailCore::HandleFailedSpawn(uint64_t id, const std::string& why) {
@@ -250,7 +253,7 @@ void JailCore::HandleFailedSpawn(uint64_t id, const std::string& why) {
     Waiter* const waiter = waiters_.front();
     waiters_.pop_front();
     waiter->failure = absl::UnavailableError(absl::StrCat("cannot start a worker: ", why));
-    waiter->changed.Signal();
+    waiter->changed.notify_one();
   }
   Pump();
 }
@@ -278,7 +281,7 @@ void JailCore::HandleExit(const Message& message) {
 void JailCore::LoseLauncher() {
   std::unique_ptr<LauncherProcess> dead;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     dead = std::move(launcher_);
     KillByPidfd(serving_pidfd_.get());
     for (auto& [id, state] : live_) {
@@ -292,7 +295,7 @@ void JailCore::LoseLauncher() {
     ready_.clear();
   }
   dead.reset();  // waits for the process
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   ReapOrphans();
 }
 
@@ -309,13 +312,13 @@ void JailCore::ReapOrphans() {
 
 void JailCore::RestartLauncher() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (stopping_ || absl::Now() < launcher_started_ + kLauncherPause) return;
     launcher_started_ = absl::Now();
   }
   auto launcher = LauncherProcess::Start(options_);
   if (!launcher.ok()) return;  // alive() says so; it is tried again
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   launcher_ = *std::move(launcher);
   serving_pidfd_ = launcher_->TakeServingPidfd();
   tier_ = launcher_->tier();
@@ -328,7 +331,7 @@ void JailCore::RestartLauncher() {
 int JailCore::Tick() {
   bool dead = false;
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     ReapOrphans();
     dead = launcher_ == nullptr;
     std::vector<uint64_t> late;
@@ -343,33 +346,33 @@ int JailCore::Tick() {
     Pump();
   }
   if (dead) RestartLauncher();
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const bool busy = launcher_ == nullptr || failures_ > 0 || !waiters_.empty() || !orphans_.empty();
   return busy ? kBusyMilliseconds : kIdleMilliseconds;
 }
 
 Tier JailCore::tier() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return tier_;
 }
 
 std::string JailCore::tier_reason() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return tier_reason_;
 }
 
 uint32_t JailCore::ready_workers() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return static_cast<uint32_t>(ready_.size());
 }
 
 bool JailCore::alive() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return launcher_ != nullptr;
 }
 
 pid_t JailCore::launcher_pid() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return launcher_ == nullptr ? -1 : launcher_->pid();
 }
 

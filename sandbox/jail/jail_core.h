@@ -1,20 +1,24 @@
 // The pool behind Jail: who is starting, who is ready, who waits. One thread reads what the
 // launcher and the new workers say; callers only take from the pool and ask for more.
+//
+// std::mutex, because ThreadSanitizer does not see the locks of an Abseil that was built without
+// it.
 #ifndef LOADLOCK_SANDBOX_JAIL_JAIL_CORE_H_
 #define LOADLOCK_SANDBOX_JAIL_JAIL_CORE_H_
 
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "sandbox/channel/unique_fd.h"
 #include "sandbox/jail/control.h"
@@ -22,6 +26,9 @@
 #include "sandbox/jail/launcher_process.h"
 
 namespace loadlock::jail {
+
+// What is left to wait, for std::condition_variable, which overflows on an infinite duration.
+std::chrono::nanoseconds Patience(absl::Duration left);
 
 // One worker process, shared between its Worker and the pool.
 struct WorkerState {
@@ -31,11 +38,13 @@ struct WorkerState {
   channel::UniqueFd pidfd;
   absl::Duration cpu_limit;
 
-  absl::Mutex mutex;
-  std::optional<RawExit> exit ABSL_GUARDED_BY(mutex);
-  bool launcher_gone ABSL_GUARDED_BY(mutex) = false;
-  std::optional<WorkerExit::Cause> killed ABSL_GUARDED_BY(mutex);
-  std::optional<Violation> violation ABSL_GUARDED_BY(mutex);
+  // Guards what follows.
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::optional<RawExit> exit;
+  bool launcher_gone = false;
+  std::optional<WorkerExit::Cause> killed;
+  std::optional<Violation> violation;
 
   // Notes the end and wakes who waits for it.
   void Ended(std::optional<RawExit> raw);
@@ -61,7 +70,7 @@ class JailCore {
  private:
   // A call of Acquire that found no ready worker.
   struct Waiter {
-    absl::CondVar changed;
+    std::condition_variable changed;
     std::shared_ptr<WorkerState> worker;
     absl::Status failure;
     int failed_spawns = 0;
@@ -72,49 +81,51 @@ class JailCore {
     std::shared_ptr<WorkerState> state;
   };
 
+  // The reader's, without mutex_.
   void ReadLoop();
-  void ReadControl() ABSL_LOCKS_EXCLUDED(mutex_);
-  void HandleMessage(const Message& message, channel::UniqueFd channel, channel::UniqueFd pidfd)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void HandleGreeting(uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
-  void HandleExit(const Message& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void HandleReady(std::shared_ptr<WorkerState> state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void HandleFailedSpawn(uint64_t id, const std::string& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void LoseLauncher() ABSL_LOCKS_EXCLUDED(mutex_);
-  void RestartLauncher() ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // Asks the launcher for what waiters and the pool lack.
-  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool Request(SpawnMode mode) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What is due by the clock; returns how long the reader may sleep.
-  int Tick() ABSL_LOCKS_EXCLUDED(mutex_);
-  void ReapOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadControl();
+  void HandleGreeting(uint64_t id);
+  void LoseLauncher();
+  void RestartLauncher();
+  // What is due by the clock; returns how many milliseconds the reader may sleep.
+  int Tick();
   void Watch(int fd, uint64_t key);
+
+  // With mutex_ held.
+  void HandleMessage(const Message& message, channel::UniqueFd channel, channel::UniqueFd pidfd);
+  void HandleExit(const Message& message);
+  void HandleReady(std::shared_ptr<WorkerState> state);
+  void HandleFailedSpawn(uint64_t id, const std::string& why);
+  // Asks the launcher for what waiters and the pool lack.
+  void Pump();
+  bool Request(SpawnMode mode);
+  void ReapOrphans();
 
   const Options options_;
   channel::UniqueFd epoll_;
   channel::UniqueFd wake_;
   std::thread reader_;
 
-  mutable absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Guards everything below.
+  mutable std::mutex mutex_;
+  bool stopping_ = false;
   // Replaced by the reader only. Null while it is dead.
-  std::unique_ptr<LauncherProcess> launcher_ ABSL_GUARDED_BY(mutex_);
-  channel::UniqueFd serving_pidfd_ ABSL_GUARDED_BY(mutex_);
-  Tier tier_ ABSL_GUARDED_BY(mutex_);
-  std::string tier_reason_ ABSL_GUARDED_BY(mutex_);
-  absl::Time launcher_started_ ABSL_GUARDED_BY(mutex_);
-  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::unique_ptr<LauncherProcess> launcher_;
+  channel::UniqueFd serving_pidfd_;
+  Tier tier_;
+  std::string tier_reason_;
+  absl::Time launcher_started_;
+  uint64_t last_id_ = 0;
   // Every worker that the launcher made and has not reported as ended.
-  std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_ ABSL_GUARDED_BY(mutex_);
-  std::unordered_map<uint64_t, Starting> starting_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::shared_ptr<WorkerState>> ready_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_;
+  std::unordered_map<uint64_t, Starting> starting_;
+  std::deque<std::shared_ptr<WorkerState>> ready_;
+  std::deque<Waiter*> waiters_;
   // Failures in a row; the pool is not refilled before `refill_after_`.
-  int failures_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Time refill_after_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  int failures_ = 0;
+  absl::Time refill_after_ = absl::InfinitePast();
   // Processes of a dead launcher. They are ours to reap if this process is the container's init.
-  std::vector<channel::UniqueFd> orphans_ ABSL_GUARDED_BY(mutex_);
+  std::vector<channel::UniqueFd> orphans_;
 };
 
 }  // namespace loadlock::jail
