@@ -2,11 +2,12 @@
 //
 // Latency: the cheapest unary call of the same server and the audit of FILE alternate, so that both
 // see the same machine. Rate: 8 clients, each with a connection of its own, audit FILE for SECONDS.
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/empty.pb.h>
 #include <grpcpp/create_channel_posix.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/impl/client_unary_call.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,11 +18,14 @@
 #include <functional>
 #include <iostream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "client/cpp/address.h"
 #include "client/cpp/client.h"
@@ -44,8 +48,9 @@ class Samples {
   void Time(const std::function<void()>& call) {
     const absl::Time start = absl::Now();
     call();
-    micros_.push_back(absl::ToDoubleMicroseconds(absl::Now() - start));
+    Add(absl::ToDoubleMicroseconds(absl::Now() - start));
   }
+  void Add(double micros) { micros_.push_back(micros); }
   // `part` of the samples are at most this long, in microseconds.
   double Quantile(double part) {
     std::sort(micros_.begin(), micros_.end());
@@ -85,10 +90,38 @@ client::Client Connect(const std::string& socket) {
   return *std::move(client);
 }
 
-void Audit(const client::Client& client, const v1::AuditModelRequest& request) {
+v1::Timing Audit(const client::Client& client, const v1::AuditModelRequest& request) {
   const auto answer = client.Audit(request);
   Require(answer.ok(), answer.status().ToString());
+  return answer->report().timing();
 }
+
+// Where the daemon says the time went, in its own words.
+class Stages {
+ public:
+  void Add(const v1::Timing& timing) {
+    const google::protobuf::Reflection* reflection = timing.GetReflection();
+    std::vector<const google::protobuf::FieldDescriptor*> fields;
+    reflection->ListFields(timing, &fields);
+    for (const auto* field : fields) {
+      const auto* duration = google::protobuf::DynamicCastToGenerated<google::protobuf::Duration>(
+          &reflection->GetMessage(timing, field));
+      Require(duration != nullptr, "a stage that is no duration");
+      stages_[field->name()].Add(static_cast<double>(duration->seconds()) * 1e6 +
+                                 static_cast<double>(duration->nanos()) / 1e3);
+    }
+  }
+  std::string Json() {
+    std::vector<std::string> parts;
+    for (auto& [name, samples] : stages_) {
+      parts.push_back(absl::StrFormat("\"%s\": %.1f", name, samples.Quantile(0.5)));
+    }
+    return absl::StrCat("{", absl::StrJoin(parts, ", "), "}");
+  }
+
+ private:
+  std::map<std::string, Samples> stages_;
+};
 
 // Requests a second of `clients` clients.
 double Rate(const std::string& socket, int clients, double seconds,
@@ -128,18 +161,20 @@ int Run(const std::string& socket, const std::string& file, double seconds) {
   Samples info_time;
   Samples path_time;
   Samples content_time;
+  Stages stages;
   for (int i = -kWarmUp; i < kRounds; ++i) {
     Samples ignored;
     (i < 0 ? ignored : health_time).Time(health);
     (i < 0 ? ignored : info_time).Time(info);
-    (i < 0 ? ignored : path_time).Time([&] { Audit(client, by_path); });
+    (i < 0 ? ignored : path_time).Time([&] { stages.Add(Audit(client, by_path)); });
     (i < 0 ? ignored : content_time).Time([&] { Audit(client, by_content); });
   }
   const double rate = Rate(socket, kClients, seconds, by_path);
   std::cout << absl::StreamFormat(
       "{\"health\": %s, \"info\": %s, \"audit_path\": %s, \"audit_content\": %s, "
-      "\"clients\": %d, \"rate\": %.0f}\n",
-      health_time.Json(), info_time.Json(), path_time.Json(), content_time.Json(), kClients, rate);
+      "\"stages\": %s, \"clients\": %d, \"rate\": %.0f}\n",
+      health_time.Json(), info_time.Json(), path_time.Json(), content_time.Json(), stages.Json(),
+      kClients, rate);
   return 0;
 }
 

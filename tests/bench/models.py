@@ -35,7 +35,7 @@ def tfidf() -> Any:
 
 def forest() -> Any:
     # Noisy labels make deep trees: about 21 MB.
-    X, y = make_classification(5000, 20, n_informative=10, flip_y=0.6, random_state=0)
+    X, y = make_classification(8000, 20, n_informative=10, flip_y=0.6, random_state=0)
     return RandomForestClassifier(100, random_state=0, n_jobs=1).fit(X, y)
 
 
@@ -61,8 +61,9 @@ def plain() -> Any:
 
 def small() -> bytes:
     """A pickle of exactly SMALL_BYTES bytes."""
+    model = logistic()
     for padding in range(SMALL_BYTES):
-        data = pickle.dumps({"model": logistic(), "note": "x" * padding}, protocol=4)
+        data = pickle.dumps({"model": model, "note": "x" * padding}, protocol=4)
         if len(data) >= SMALL_BYTES:
             return data
     raise AssertionError("the model is larger than expected")
