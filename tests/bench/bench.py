@@ -159,9 +159,7 @@ class Bench:
     def load(self) -> list[Row]:
         names = ("logistic", "tfidf", "forest", "boosting", "knn")
         files = [self.file(f"{name}.joblib") for name in names]
-        result = json.loads(
-            self.output(self.python, HERE / "load.py", self.socket, str(self.pid), *files)
-        )
+        result = json.loads(self.output(self.python, HERE / "load.py", self.socket, str(self.pid), *files))
         rows = []
         for name, times in result["loads"].items():
             ours, theirs = times["loadlock"], times["joblib"]
