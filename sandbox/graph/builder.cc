@@ -1,6 +1,7 @@
 #include "sandbox/graph/builder.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -113,7 +114,9 @@ NodeId Builder::IntFromBytes(absl::Span<const uint8_t> little_endian) {
   }
   const bool negative = !little_endian.empty() && (little_endian.back() & 0x80) != 0;
   uint64_t value = negative ? ~uint64_t{0} : 0;
-  std::memcpy(&value, little_endian.data(), little_endian.size());
+  if (!little_endian.empty()) {
+    std::memcpy(&value, little_endian.data(), little_endian.size());
+  }
   return Int(static_cast<int64_t>(value));
 }
 
@@ -256,12 +259,12 @@ absl::Span<const NodeId> Builder::edges(NodeId id) const {
 
 std::string_view Builder::text(NodeId id) const {
   const Node& node = nodes_[id];
-  return {reinterpret_cast<const char*>(static_cast<uintptr_t>(node.payload)), node.extra};
+  return {std::bit_cast<const char*>(node.payload), node.extra};
 }
 
 absl::Span<const uint8_t> Builder::big_int(NodeId id) const {
   const Node& node = nodes_[id];
-  return {reinterpret_cast<const uint8_t*>(static_cast<uintptr_t>(node.payload)), node.extra};
+  return {std::bit_cast<const uint8_t*>(node.payload), node.extra};
 }
 
 const Buffer& Builder::buffer(NodeId id) const { return buffers_[nodes_[id].payload]; }

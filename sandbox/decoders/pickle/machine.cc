@@ -67,11 +67,16 @@ bool Machine::CheckBudget() {
   if (!b_.exhausted()) [[likely]] {
     return true;
   }
-  return Fail(budget_.exhausted_rule(), "the pickle costs more than the request may use");
+  return Fail(budget_.exhausted_rule(), "");  // Fail() words it
 }
 
 bool Machine::Fail(const char* rule, std::string message) {
   if (result_.refusal.has_value()) return false;
+  if (b_.exhausted()) {
+    // What looks malformed is a node that the budget did not allow.
+    rule = budget_.exhausted_rule();
+    message = "the pickle costs more than the request may use";
+  }
   graph::Refusal refusal;
   refusal.rule_id = rule;
   refusal.message = std::move(message);
