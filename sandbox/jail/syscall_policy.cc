@@ -55,6 +55,9 @@ std::vector<AllowedCall> MakeAllowedCalls() {
   calls.push_back(
       {SCMP_SYS(write), {{0, SCMP_CMP_GT, kDecodedFd, 0}}, "the sanitizer's run-time library"});
 #endif
+#ifdef __SANITIZE_THREAD__
+  calls.push_back({SCMP_SYS(rt_sigreturn), {}, "ThreadSanitizer puts signals off"});
+#endif
   return calls;
 }
 
