@@ -280,22 +280,24 @@ void JailCore::HandleExit(const Message& message) {
 
 void JailCore::LoseLauncher() {
   std::unique_ptr<LauncherProcess> dead;
+  std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> lost;
   {
     const std::lock_guard lock(mutex_);
     dead = std::move(launcher_);
-    KillByPidfd(serving_pidfd_.get());
-    for (auto& [id, state] : live_) {
-      KillByPidfd(state->pidfd.get());
-      state->Ended(std::nullopt);
-      orphans_.emplace_back(fcntl(state->pidfd.get(), F_DUPFD_CLOEXEC, 0));
-    }
-    orphans_.push_back(std::move(serving_pidfd_));
-    live_.clear();
+    lost.swap(live_);
     starting_.clear();
     ready_.clear();
   }
-  dead.reset();  // waits for the process
+  for (const auto& [id, state] : lost) KillByPidfd(state->pidfd.get());
+  // A launcher that still lives reaps its workers before it exits, and this waits for it.
+  dead.reset();
   const std::lock_guard lock(mutex_);
+  KillByPidfd(serving_pidfd_.get());
+  orphans_.push_back(std::move(serving_pidfd_));
+  for (const auto& [id, state] : lost) {
+    state->Ended(std::nullopt);
+    orphans_.emplace_back(fcntl(state->pidfd.get(), F_DUPFD_CLOEXEC, 0));
+  }
   ReapOrphans();
 }
 
