@@ -1,5 +1,6 @@
 #include "server/verify/columns.h"
 
+#include <array>
 #include <cstdint>
 #include <limits>
 
@@ -24,6 +25,8 @@ constexpr uint32_t kMaxGlobals = 100'000;
 constexpr size_t kMaxNameBytes = 512;
 // As the proto says: longer bytes are buffers.
 constexpr size_t kMaxBlobBytes = 4096;
+// Above every field number of the messages that are scanned.
+constexpr size_t kFieldNumbers = 32;
 // Operands a node on average, as in the proto's limits.
 constexpr uint64_t kOperandsPerNode = 4;
 
@@ -34,6 +37,11 @@ absl::Status Malformed(absl::string_view what) {
 // Walks the top level of a serialized message: every field must be known (so that nothing is
 // kept as an unknown field), and repeated strings stay within their limits.
 absl::Status ScanWire(absl::string_view bytes, const google::protobuf::Descriptor& type) {
+  // A table, because a vocabulary has tens of thousands of fields to look up.
+  std::array<bool, kFieldNumbers> known{};
+  for (int i = 0; i < type.field_count(); ++i) {
+    known.at(static_cast<size_t>(type.field(i)->number())) = true;
+  }
   google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
                                             static_cast<int>(bytes.size()));
   uint32_t strings = 0;
@@ -41,7 +49,9 @@ absl::Status ScanWire(absl::string_view bytes, const google::protobuf::Descripto
   uint32_t globals = 0;
   while (const uint32_t tag = in.ReadTag()) {
     const int number = WireFormatLite::GetTagFieldNumber(tag);
-    if (type.FindFieldByNumber(number) == nullptr) return Malformed("unknown field");
+    if (static_cast<size_t>(number) >= kFieldNumbers || !known[static_cast<size_t>(number)]) {
+      return Malformed("unknown field");
+    }
     if (!WireFormatLite::SkipField(&in, tag)) return Malformed("does not parse");
     if (&type != v1::Graph::descriptor()) continue;
     if (number == v1::Graph::kStringsFieldNumber && ++strings > kMaxStrings) {
