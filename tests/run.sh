@@ -11,14 +11,15 @@ Installs missing packages (apt, as root or by sudo; Python into build/venv by ha
 builds release, and runs unit, layout and integration tests with both scikit-learns.
 
   --asan      the same with AddressSanitizer and UBSan too (the default)
-  --no-asan   without them
+  --no-asan   without them; CI_FULL=0 in the environment says the same
   --tsan      the unit tests below server/rpc with ThreadSanitizer
   --tidy      clang-tidy over every source file
   --long      10,000 mutated models instead of 2,000, every offset of more files
 TEXT
 }
 
-asan=1 tsan=0 tidy=0 long=0
+# CI_FULL=0 leaves the sanitizer build out, where minutes count.
+asan="${CI_FULL:-1}" tsan=0 tidy=0 long=0
 while (($#)); do
   case "$1" in
     --asan) asan=1 ;;
