@@ -37,7 +37,7 @@ void Reservation::ShrinkTo(uint64_t bytes) {
 }
 
 absl::StatusOr<Slot> Gate::Enter() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (draining_) {
     return observe::Error(absl::StatusCode::kUnavailable, "DRAINING",
                           "the daemon is shutting down");
@@ -54,7 +54,7 @@ absl::StatusOr<Slot> Gate::Enter() {
 }
 
 absl::StatusOr<Reservation> Gate::Reserve(uint64_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (bytes > capacity_.max_total_bytes) {
     return observe::LimitReached("max_total_bytes", capacity_.max_total_bytes,
                                  absl::StrCat("this artifact may take ", bytes, " bytes"));
@@ -78,38 +78,38 @@ absl::Status Gate::Grow(Reservation* reservation, uint64_t bytes) {
 }
 
 void Gate::Drain() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   draining_ = true;
 }
 
 bool Gate::draining() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return draining_;
 }
 
 bool Gate::AwaitIdle(absl::Duration timeout) const {
-  absl::MutexLock lock(&mutex_);
-  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return places_taken_ == 0; };
-  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, absl::ToChronoNanoseconds(timeout),
+                        [this] { return places_taken_ == 0; });
 }
 
 uint32_t Gate::running() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return static_cast<uint32_t>(std::min<uint64_t>(places_taken_, capacity_.max_running_requests));
 }
 
 uint64_t Gate::reserved_bytes() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return reserved_;
 }
 
 void Gate::Leave() {
-  absl::MutexLock lock(&mutex_);
-  --places_taken_;
+  const std::lock_guard lock(mutex_);
+  if (--places_taken_ == 0) idle_.notify_all();
 }
 
 void Gate::GiveBack(uint64_t bytes) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   reserved_ -= bytes;
 }
 

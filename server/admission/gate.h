@@ -5,12 +5,12 @@
 #ifndef LOADLOCK_SERVER_ADMISSION_GATE_H_
 #define LOADLOCK_SERVER_ADMISSION_GATE_H_
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace loadlock::admission {
@@ -90,10 +90,11 @@ class Gate {
   void GiveBack(uint64_t bytes);
 
   const Capacity capacity_;
-  mutable absl::Mutex mutex_;
-  uint64_t places_taken_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  mutable std::mutex mutex_;  // Guards what follows.
+  mutable std::condition_variable idle_;
+  uint64_t places_taken_ = 0;
+  uint64_t reserved_ = 0;
+  bool draining_ = false;
 };
 
 }  // namespace loadlock::admission

@@ -131,7 +131,7 @@ absl::Status TakeLimits(const ConfigFile& file, LimitSettings* out) {
   const v1::Limits& in = file.config().limits();
   // No plausible machine has more; keeps every later sum far from 2^64.
   constexpr uint64_t kMostBytes = uint64_t{1} << 44;
-  const absl::Status status = FirstError({
+  absl::Status status = FirstError({
       TakeNumber(file, "max_artifact_bytes", in.max_artifact_bytes(), kKiB, kMostBytes,
                  &out->max_artifact_bytes),
       TakeNumber(file, "max_decoded_bytes", in.max_decoded_bytes(), kKiB, kMostBytes,
@@ -196,7 +196,7 @@ absl::Status TakeRoots(const ConfigFile& file, const Flags& flags, Settings* out
   }
   for (int i = 0; i < file.config().roots_size(); ++i) {
     const std::string& root = file.config().roots(i);
-    const absl::Status status = CheckDirectory(root, OfField(file, "roots", i));
+    absl::Status status = CheckDirectory(root, OfField(file, "roots", i));
     if (!status.ok()) return status;
     out->roots.push_back(root);
   }
@@ -308,7 +308,7 @@ absl::StatusOr<Settings> Resolve(const Flags& flags, const std::string& executab
   Settings out;
   const uint32_t cores = std::max(1U, std::thread::hardware_concurrency());
   out.limits.warm_workers = std::min(kMaxWarmWorkers, kWarmWorkersPerCore * cores);
-  const absl::Status status = FirstError({
+  absl::Status status = FirstError({
       TakeListen(*file, flags, &out),
       TakeRoots(*file, flags, &out),
       TakeLimits(*file, &out.limits),

@@ -20,12 +20,12 @@ void AddDetail(absl::Status& status, const google::protobuf::Message& detail) {
 }
 
 absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view message,
-                   std::vector<std::pair<std::string, std::string>> metadata) {
+                   const std::vector<std::pair<std::string, std::string>>& metadata) {
   absl::Status status(code, Printable(message, kMaxMessage));
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(reason));
   info.set_domain(std::string(kErrorDomain));
-  for (auto& [key, value] : metadata) {
+  for (const auto& [key, value] : metadata) {
     (*info.mutable_metadata())[key] = Printable(value, kMaxMessage);
   }
   AddDetail(status, info);

@@ -20,7 +20,7 @@ inline constexpr absl::string_view kErrorDomain = "loadlock";
 
 // A status with an ErrorInfo. `reason` is UPPER_SNAKE, at most 63 characters.
 absl::Status Error(absl::StatusCode code, absl::string_view reason, absl::string_view message,
-                   std::vector<std::pair<std::string, std::string>> metadata = {});
+                   const std::vector<std::pair<std::string, std::string>>& metadata = {});
 
 // INVALID_ARGUMENT with ErrorInfo INVALID_FIELD and the BadRequest that names the field.
 absl::Status BadField(absl::string_view field, absl::string_view what);

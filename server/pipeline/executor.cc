@@ -11,25 +11,27 @@ Executor::Executor(uint32_t threads) {
 
 Executor::~Executor() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     ending_ = true;
   }
+  wanted_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void Executor::Submit(std::function<void()> task) {
-  absl::MutexLock lock(&mutex_);
-  queue_.push_back(std::move(task));
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(task));
+  }
+  wanted_.notify_one();
 }
 
 void Executor::Run() {
-  const auto wanted = [this]()
-                          ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ending_ || !queue_.empty(); };
   while (true) {
     std::function<void()> task;
     {
-      absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(&wanted));
+      std::unique_lock lock(mutex_);
+      wanted_.wait(lock, [this] { return ending_ || !queue_.empty(); });
       if (queue_.empty()) return;
       task = std::move(queue_.front());
       queue_.pop_front();

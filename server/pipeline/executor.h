@@ -2,14 +2,13 @@
 #ifndef LOADLOCK_SERVER_PIPELINE_EXECUTOR_H_
 #define LOADLOCK_SERVER_PIPELINE_EXECUTOR_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace loadlock::pipeline {
 
@@ -28,9 +27,10 @@ class Executor {
  private:
   void Run();
 
-  absl::Mutex mutex_;
-  std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);
-  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;  // Guards queue and ending.
+  std::condition_variable wanted_;
+  std::deque<std::function<void()>> queue_;
+  bool ending_ = false;
   std::vector<std::thread> threads_;
 };
 

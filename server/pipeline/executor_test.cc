@@ -3,23 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-
-#include "absl/synchronization/barrier.h"
-#include "absl/synchronization/notification.h"
+#include <barrier>
+#include <memory>
+#include <vector>
 
 namespace loadlock::pipeline {
 namespace {
 
 TEST(ExecutorTest, RunsAsManyAtOnceAsItHasThreads) {
   Executor executor(3);
-  absl::Barrier* barrier = new absl::Barrier(4);
+  const auto barrier = std::make_shared<std::barrier<>>(4);
   for (int i = 0; i < 3; ++i) {
-    executor.Submit([barrier] {
-      if (barrier->Block()) delete barrier;
-    });
+    executor.Submit([barrier] { barrier->arrive_and_wait(); });
   }
   // Returns only when all three tasks wait at once.
-  if (barrier->Block()) delete barrier;
+  barrier->arrive_and_wait();
 }
 
 TEST(ExecutorTest, EndRunsWhatIsQueued) {

@@ -185,13 +185,13 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
     return absl::OkStatus();
   }
   const absl::Time start = absl::Now();
-  const absl::Status status = Judge(*std::move(result), run);
+  absl::Status status = Judge(*result, run);
   SetDuration(absl::Now() - start, timing.mutable_verify());
   return status;
 }
 
 // Verifies what the worker sent and merges it into the report.
-absl::Status Vetter::Judge(RunResult result, Run* run) const {
+absl::Status Vetter::Judge(const RunResult& result, Run* run) const {
   absl::StatusOr<v1::WorkerResult> decoded_result =
       verify::DecodeWorkerResult(result.output.result);
   if (!decoded_result.ok()) {

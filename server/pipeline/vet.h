@@ -68,7 +68,7 @@ struct Parts {
 // Thread safe.
 class Vetter {
  public:
-  explicit Vetter(Parts parts) : parts_(std::move(parts)) {}
+  explicit Vetter(const Parts& parts) : parts_(parts) {}
 
   // Blocks until there is a verdict. A refusal is no error; errors (with ErrorInfo) mean that
   // there is no verdict: INVALID_ARGUMENT (which field), NOT_FOUND, PERMISSION_DENIED,
@@ -82,7 +82,7 @@ class Vetter {
   absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request) const;
   absl::Status TakeIn(Request& request, Run* run) const;
   absl::Status Parse(const Request& request, Run* run) const;
-  absl::Status Judge(RunResult result, Run* run) const;
+  absl::Status Judge(const RunResult& result, Run* run) const;
   void LogVerdict(const v1::Report& report) const;
 
   const Parts parts_;

@@ -23,12 +23,12 @@ constexpr absl::Duration kNoDescriptors = absl::Milliseconds(10);
 }  // namespace
 
 void CallerTable::Add(int fd, Caller caller) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   callers_[fd] = std::move(caller);
 }
 
 void CallerTable::Remove(int fd, const std::string& connection) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = callers_.find(fd);
   if (found != callers_.end() && found->second.connection == connection) callers_.erase(found);
 }
@@ -38,7 +38,7 @@ std::optional<Caller> CallerTable::Resolve(const std::string& peer) const {
   if (!absl::ConsumePrefix(&number, "fd:")) return Caller{peer, std::nullopt};
   int fd = -1;
   if (!absl::SimpleAtoi(number, &fd)) return std::nullopt;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = callers_.find(fd);
   if (found == callers_.end()) return std::nullopt;
   return found->second;

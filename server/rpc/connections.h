@@ -7,12 +7,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "server/rpc/event_loop.h"
 #include "server/rpc/leases.h"
 #include "server/rpc/sockets.h"
@@ -30,8 +29,8 @@ class CallerTable {
   std::optional<Caller> Resolve(const std::string& peer) const;
 
  private:
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<int, Caller> callers_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<int, Caller> callers_;
 };
 
 // The user at the other end of a connected unix socket.

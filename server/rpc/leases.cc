@@ -37,13 +37,13 @@ bool Same(const Caller& a, const Caller& b) {
 }  // namespace
 
 void LeaseTable::OpenConnection(const std::string& connection) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   connections_.insert(connection);
 }
 
 void LeaseTable::EndConnection(const std::string& connection) {
   std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   connections_.erase(connection);
   for (auto it = leases_.begin(); it != leases_.end();) {
     const auto current = it++;
@@ -54,7 +54,7 @@ void LeaseTable::EndConnection(const std::string& connection) {
 }
 
 absl::Status LeaseTable::CheckRoom() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (leases_.size() < max_leases_) return absl::OkStatus();
   return observe::LimitReached("max_leases", max_leases_, "no lease is free; unload models");
 }
@@ -67,7 +67,7 @@ absl::StatusOr<NewLease> LeaseTable::Add(const Caller& caller,
   absl::StatusOr<std::string> token = NewToken();
   if (!token.ok()) return token.status();
   const absl::Time expires = absl::Now() + lifetime;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (caller.uid && !connections_.contains(caller.connection)) {
     return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the connection has ended");
   }
@@ -83,7 +83,7 @@ const LeaseTable::Entry* LeaseTable::Lookup(const std::string& token) const {
 
 absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::Find(const std::string& token,
                                                                     const Caller& caller) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const Entry* entry = Lookup(token);
   if (entry == nullptr || !Same(entry->caller, caller)) return NoSuchLease();
   return entry->model;
@@ -91,7 +91,7 @@ absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::Find(const std::s
 
 absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::FindForUser(const std::string& token,
                                                                            uid_t uid) const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const Entry* entry = Lookup(token);
   if (entry == nullptr || entry->caller.uid != uid) return NoSuchLease();
   return entry->model;
@@ -99,7 +99,7 @@ absl::StatusOr<std::shared_ptr<const LeasedModel>> LeaseTable::FindForUser(const
 
 absl::Status LeaseTable::End(const std::string& token, const Caller& caller) {
   std::shared_ptr<const LeasedModel> freed;  // Outside of the lock.
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const Entry* entry = Lookup(token);
   if (entry == nullptr || !Same(entry->caller, caller)) return NoSuchLease();
   freed = entry->model;
@@ -110,7 +110,7 @@ absl::Status LeaseTable::End(const std::string& token, const Caller& caller) {
 void LeaseTable::Sweep() {
   std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
   const absl::Time now = absl::Now();
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (auto it = leases_.begin(); it != leases_.end();) {
     const auto current = it++;
     if (current->second.expires > now) continue;
@@ -121,12 +121,12 @@ void LeaseTable::Sweep() {
 
 void LeaseTable::Clear() {
   absl::flat_hash_map<std::string, Entry> freed;
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   freed.swap(leases_);
 }
 
 uint32_t LeaseTable::size() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return static_cast<uint32_t>(leases_.size());
 }
 

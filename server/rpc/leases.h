@@ -6,15 +6,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "loadlock/v1/graph.pb.h"
 #include "sandbox/channel/unique_fd.h"
@@ -82,12 +81,12 @@ class LeaseTable {
     absl::Time expires;
     std::shared_ptr<const LeasedModel> model;
   };
-  const Entry* Lookup(const std::string& token) const ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  const Entry* Lookup(const std::string& token) const;
 
   const uint32_t max_leases_;
-  mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, Entry> leases_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_set<std::string> connections_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  absl::flat_hash_map<std::string, Entry> leases_;
+  absl::flat_hash_set<std::string> connections_;
 };
 
 }  // namespace loadlock::rpc

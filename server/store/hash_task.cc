@@ -20,44 +20,48 @@ HashTask::HashTask(channel::UniqueFd fd) : fd_(std::move(fd)), thread_([this] { 
 
 HashTask::~HashTask() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stop_ = true;
   }
+  changed_.notify_all();
   thread_.join();
 }
 
 void HashTask::Announce(uint64_t bytes) {
-  absl::MutexLock lock(&mutex_);
-  available_ = bytes;
+  {
+    const std::lock_guard lock(mutex_);
+    available_ = bytes;
+  }
+  changed_.notify_all();
 }
 
 void HashTask::Close() {
-  absl::MutexLock lock(&mutex_);
-  closed_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  changed_.notify_all();
 }
 
 absl::StatusOr<std::string> HashTask::Wait() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(&done_));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return done_; });
   return digest_;
 }
 
 bool HashTask::Done() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return done_;
 }
 
 absl::Duration HashTask::elapsed() const {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return elapsed_;
 }
 
 uint64_t HashTask::NextEnd(uint64_t from, bool* stop) {
-  absl::MutexLock lock(&mutex_);
-  const auto ready = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return stop_ || closed_ || available_ >= from + kWindow;
-  };
-  mutex_.Await(absl::Condition(&ready));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stop_ || closed_ || available_ >= from + kWindow; });
   *stop = stop_;
   return std::min(available_, from + kWindow);
 }
@@ -80,10 +84,13 @@ void HashTask::Run() {
     from = end;
   }
   absl::StatusOr<std::string> digest = failure.ok() ? hash.FinishHex() : failure;
-  absl::MutexLock lock(&mutex_);
-  digest_ = std::move(digest);
-  elapsed_ = spent;
-  done_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    digest_ = std::move(digest);
+    elapsed_ = spent;
+    done_ = true;
+  }
+  changed_.notify_all();
 }
 
 }  // namespace loadlock::store

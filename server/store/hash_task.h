@@ -2,13 +2,13 @@
 #ifndef LOADLOCK_SERVER_STORE_HASH_TASK_H_
 #define LOADLOCK_SERVER_STORE_HASH_TASK_H_
 
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "sandbox/channel/unique_fd.h"
 
@@ -41,13 +41,14 @@ class HashTask {
   uint64_t NextEnd(uint64_t from, bool* stop);
 
   const channel::UniqueFd fd_;
-  mutable absl::Mutex mutex_;
-  uint64_t available_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
-  bool done_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::StatusOr<std::string> digest_ ABSL_GUARDED_BY(mutex_) = std::string();
-  absl::Duration elapsed_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // Guards what follows, but for the thread.
+  std::condition_variable changed_;
+  uint64_t available_ = 0;
+  bool closed_ = false;
+  bool stop_ = false;
+  bool done_ = false;
+  absl::StatusOr<std::string> digest_ = std::string();
+  absl::Duration elapsed_;
   std::thread thread_;  // Last: starts when everything else is there.
 };
 
