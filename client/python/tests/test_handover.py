@@ -159,7 +159,7 @@ def test_other_sizes_and_counts_are_refused(daemon, client):
         daemon.hand_over = answered
         with pytest.raises(loadlock.Error, match=r"handed over|hands over"):
             client.load("/model")
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
     daemon.hand_over = packet(len(data)), [good]
     check(client.load("/model"))
 
