@@ -5,7 +5,6 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_posix.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -14,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -218,7 +218,7 @@ void Daemon::SetHealth(bool serving) {
 }
 
 absl::Status Daemon::WatchForTheEnd() {
-  const absl::Status status = loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
+  absl::Status status = loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
     signalfd_siginfo info = {};
     if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
     // The second signal means: now.

@@ -1,8 +1,8 @@
 // loadlockd: vets models in a sandbox and hands over inert graphs.
 //
 // Exit: 0 after a clean end, 1 if it cannot serve, 2 if the configuration is wrong.
-#include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <string>
 #include <variant>
 
@@ -17,13 +17,13 @@ constexpr int kCannotServe = 1;
 constexpr int kBadConfig = 2;
 
 int Complain(const absl::Status& status, int code) {
-  std::fprintf(stderr, "loadlockd: %s\n", std::string(status.message()).c_str());
+  std::cerr << "loadlockd: " << status.message() << "\n";
   return code;
 }
 
 // One line "FILE:LINE: FIELD: what", without a prefix, so that editors find the place.
 int ComplainOfConfig(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  std::cerr << status.message() << "\n";
   return kBadConfig;
 }
 
@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   auto parsed = loadlock::config::ParseFlags(argc, argv, LOADLOCK_VERSION);
   if (!parsed.ok()) return ComplainOfConfig(parsed.status());
   if (const auto* print = std::get_if<loadlock::config::PrintAndExit>(&*parsed)) {
-    std::fputs(print->text.c_str(), stdout);
+    std::cout << print->text;
     return 0;
   }
   const auto settings =

@@ -30,7 +30,7 @@ absl::Status FillInline(const LeasedModel& model, Response* response) {
   if (model.buffer_bytes > kInlineBufferBytes) return absl::OkStatus();
   response->set_buffers_inline(true);
   for (int i = 0; i < model.graph.buffer_lengths_size(); ++i) {
-    const absl::Status status =
+    absl::Status status =
         ReadBuffer(model, i, 0, model.graph.buffer_lengths(i), response->add_buffers());
     if (!status.ok()) return status;
   }

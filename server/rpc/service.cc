@@ -194,7 +194,8 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
   if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
   absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
   if (!slot.ok()) return new Refused(slot.status());
-  const auto complete = [=, this](Reactor* reactor, std::shared_ptr<Reactor::Upload> upload) {
+  const auto complete = [=, this](Reactor* reactor,
+                                  const std::shared_ptr<Reactor::Upload>& upload) {
     Submit(reactor, [=, this]() -> absl::Status {
       pipeline::Request vet =
           NewRequest(context, upload->header.policy(), upload->header.expected_sha256());
@@ -219,7 +220,8 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
   if (absl::Status room = parts_.leases->CheckRoom(); !room.ok()) return new Refused(room);
   absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
   if (!slot.ok()) return new Refused(slot.status());
-  const auto complete = [=, this](Reactor* reactor, std::shared_ptr<Reactor::Upload> upload) {
+  const auto complete = [=, this](Reactor* reactor,
+                                  const std::shared_ptr<Reactor::Upload>& upload) {
     Submit(reactor, [=, this]() -> absl::Status {
       const v1::LoadUploadRequest& header = upload->header;
       absl::StatusOr<absl::Duration> lifetime =

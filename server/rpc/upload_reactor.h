@@ -33,11 +33,12 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
     admission::Reservation reservation;  // For the artifact's bytes.
     StreamSlot slot;
   };
-  using Complete = std::function<void(UploadReactor*, std::shared_ptr<Upload>)>;
+  using Complete = std::function<void(UploadReactor*, const std::shared_ptr<Upload>&)>;
 
-  UploadReactor(admission::Gate* gate, uint64_t max_bytes, StreamSlot slot, Complete complete)
+  UploadReactor(admission::Gate* gate, uint64_t max_bytes, const StreamSlot& slot,
+                Complete complete)
       : gate_(gate), complete_(std::move(complete)) {
-    upload_->slot = std::move(slot);
+    upload_->slot = slot;
     // Large until the contrary is known: an upload exists because it is large.
     absl::StatusOr<store::Intake> intake = store::Intake::Start(max_bytes, max_bytes);
     if (intake.ok()) {
