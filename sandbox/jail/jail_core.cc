@@ -37,6 +37,11 @@ constexpr absl::Duration kGreetingPatience = absl::Seconds(10);
 constexpr int kSpawnAttempts = 3;
 constexpr absl::Duration kMaxRefillPause = absl::Seconds(1);
 constexpr absl::Duration kLauncherPause = absl::Seconds(1);
+// Workers taken closer together than this are a burst, in which replacements are forked. A start by
+// exec costs about three times as much, most of it in the C library's start-up: it asks CPUID for
+// every cache, and each CPUID leaves a virtual machine. A forked worker is as locked down and as
+// empty; what it lacks is an address layout of its own.
+constexpr std::chrono::milliseconds kBurst(20);
 constexpr int kIdleMilliseconds = 1000;
 constexpr int kBusyMilliseconds = 20;
 
@@ -114,11 +119,13 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadli
   if (!ready_.empty()) {
     std::shared_ptr<WorkerState> worker = std::move(ready_.front());
     ready_.pop_front();
+    NoteTaken();
     // Making the replacement costs more CPU time than a small job. It is put off until this worker
     // ends (HandleExit), unless the pool runs low.
     if (2 * ready_.size() < static_cast<size_t>(options_.warm_workers)) Pump();
     return worker;
   }
+  NoteTaken();
   Waiter waiter;
   waiters_.push_back(&waiter);
   Pump();
@@ -131,6 +138,12 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadli
   waiters_.erase(std::remove(waiters_.begin(), waiters_.end(), &waiter), waiters_.end());
   if (waiter.worker == nullptr) return waiter.failure;
   return waiter.worker;
+}
+
+void JailCore::NoteTaken() {
+  const auto now = std::chrono::steady_clock::now();
+  busy_ = now - last_taken_ < kBurst;
+  last_taken_ = now;
 }
 
 bool JailCore::Request(SpawnMode mode) {
@@ -152,7 +165,7 @@ void JailCore::Pump() {
   if (failures_ > 0 && absl::Now() < refill_after_) return;
   const auto wanted = static_cast<size_t>(std::max(options_.warm_workers, 0)) + waiters_.size();
   while (ready_.size() + starting_.size() < wanted && starting_.size() < kMaxStarting) {
-    if (!Request(SpawnMode::kExec)) return;
+    if (!Request(busy_ ? SpawnMode::kFork : SpawnMode::kExec)) return;
   }
 }
 

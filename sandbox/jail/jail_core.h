@@ -96,6 +96,8 @@ class JailCore {
   void HandleExit(const Message& message);
   void HandleReady(std::shared_ptr<WorkerState> state);
   void HandleFailedSpawn(uint64_t id, const std::string& why);
+  // A worker is asked for: is it one of a burst?
+  void NoteTaken();
   // Asks the launcher for what waiters and the pool lack.
   void Pump();
   bool Request(SpawnMode mode);
@@ -121,6 +123,8 @@ class JailCore {
   std::unordered_map<uint64_t, Starting> starting_;
   std::deque<std::shared_ptr<WorkerState>> ready_;
   std::deque<Waiter*> waiters_;
+  std::chrono::steady_clock::time_point last_taken_;
+  bool busy_ = false;
   // Failures in a row; the pool is not refilled before `refill_after_`.
   int failures_ = 0;
   absl::Time refill_after_ = absl::InfinitePast();
