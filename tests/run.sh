@@ -5,25 +5,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/lib/setup.sh"
 
 usage() {
   cat <<'TEXT'
-tests/run.sh [--asan|--no-asan] [--tsan] [--tidy] [--long]
+tests/run.sh [--asan] [--tsan] [--tidy] [--long]
 
 Installs missing packages (apt, as root or by sudo; Python into build/venv by hash),
 builds release, and runs unit, layout and integration tests with both scikit-learns.
 
-  --asan      the same with AddressSanitizer and UBSan too (the default)
-  --no-asan   without them; CI_FULL=0 in the environment says the same
+  --asan      the same with AddressSanitizer and UBSan too
   --tsan      the unit tests below server/rpc with ThreadSanitizer
   --tidy      clang-tidy over every source file
   --long      10,000 mutated models instead of 2,000, every offset of more files
 TEXT
 }
 
-# CI_FULL=0 leaves the sanitizer build out, where minutes count.
-asan="${CI_FULL:-1}" tsan=0 tidy=0 long=0
+asan=0 tsan=0 tidy=0 long=0
 while (($#)); do
   case "$1" in
     --asan) asan=1 ;;
-    --no-asan) asan=0 ;;
     --tsan) tsan=1 ;;
     --tidy) tidy=1 ;;
     --long) long=1 ;;

@@ -54,5 +54,6 @@ int main(int argc, char** argv) {
     (*log)->Write(loadlock::observe::Level::kError, "cannot_serve",
                   {{"message", std::string(status.message())}});
   }
-  return Complain(status, kCannotServe);
+  // Of what RunDaemon reads, only a policy or a root can be wrong in itself.
+  return Complain(status, absl::IsInvalidArgument(status) ? kBadConfig : kCannotServe);
 }
