@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "server/observe/error.h"
 
 namespace loadlock::store {
@@ -17,6 +19,11 @@ namespace {
 
 // Linux 6.3; Debian 12's headers do not have it yet.
 constexpr unsigned kNoExecSeal = 0x0008U;
+// EBUSY does not always mean a writable mapping: the kernel says it too while it holds a page for a
+// moment itself, to move it or to see how old it is. A mapping stays, so a few tries tell them
+// apart.
+constexpr int kSealAttempts = 5;
+constexpr absl::Duration kSealPause = absl::Milliseconds(2);
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
 
 absl::Status Errno(int error, absl::string_view what) {
@@ -39,11 +46,12 @@ absl::StatusOr<channel::UniqueFd> NewMemfd(const char* name) {
 }
 
 absl::Status Seal(int fd) {
-  if (fcntl(fd, F_ADD_SEALS, kSeals) == 0) return absl::OkStatus();
-  if (errno == EBUSY) {
-    return absl::FailedPreconditionError("a writable mapping of the memory file is left");
+  for (int attempt = 0; attempt < kSealAttempts; ++attempt) {
+    if (fcntl(fd, F_ADD_SEALS, kSeals) == 0) return absl::OkStatus();
+    if (errno != EBUSY) return Errno(errno, "F_ADD_SEALS");
+    absl::SleepFor(kSealPause);
   }
-  return Errno(errno, "F_ADD_SEALS");
+  return absl::FailedPreconditionError("a writable mapping of the memory file is left");
 }
 
 bool IsSealed(int fd) {
