@@ -127,7 +127,12 @@ void Findings::Add(v1::Severity severity, NodeId at, const Reason& reason) {
   refused_ = refused_ || severity == v1::SEVERITY_ERROR;
   if (findings_.size() == kMaxFindings) {
     ++left_out_;
-    return;
+    // A reason to refuse goes before a note.
+    const auto note = std::find_if(findings_.begin(), findings_.end(), [](const v1::Finding& each) {
+      return each.severity() != v1::SEVERITY_ERROR;
+    });
+    if (severity != v1::SEVERITY_ERROR || note == findings_.end()) return;
+    findings_.erase(note);
   }
   v1::Finding finding;
   finding.set_rule_id(reason.rule_id.data(), reason.rule_id.size());

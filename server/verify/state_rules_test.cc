@@ -110,6 +110,20 @@ std::string Rewritten(const std::string& cls, const std::string& key, Maker valu
   }
 }
 
+TEST(StateRules, NotesDoNotCrowdOutTheReasonToRefuse) {
+  Makers scalers(150, Obj(kScaler, {{"n_jobs", Int(-1)}}));
+  scalers.push_back(Obj(kScaler, {{"__array_interface__", Int(1)}}));
+  const auto verdict = VerifyMade(List(scalers));
+  ASSERT_TRUE(verdict.ok());
+  EXPECT_EQ(verdict->report.verdict(), v1::VERDICT_REFUSED);
+  int errors = 0;
+  for (const v1::Finding& finding : verdict->report.findings()) {
+    errors += finding.severity() == v1::SEVERITY_ERROR ? 1 : 0;
+  }
+  EXPECT_EQ(errors, 1);
+  EXPECT_EQ(verdict->report.findings_size(), 101);
+}
+
 TEST(StateRules, ForcedValuesAreWrittenIntoTheGraph) {
   EXPECT_EQ(Rewritten(kScaler, "memory", Str("/tmp/cache"), "forced"), "None");
   EXPECT_EQ(Rewritten(kScaler, "n_jobs", Int(-1), "forced"), "None");
