@@ -17,7 +17,7 @@ from loadlock._proto import service_pb2 as pb
 from corpora import opcodes as op
 from corpora.models import write_joblib
 
-from .daemon import ACCEPTED, REFUSED, Daemon, descendants, error_rules, parent_of
+from .daemon import ACCEPTED, BUILD, REFUSED, Daemon, descendants, error_rules, parent_of
 
 SMALL = op.stream(op.value({"a": [1, 2, 3]}))
 
@@ -191,7 +191,9 @@ def test_a_worker_holds_nothing(own: Daemon) -> None:
         for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             if kind != "CapBnd":
                 assert int(status[kind], 16) == 0, kind
-        names = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        # A sanitizer's report needs standard error; only those builds leave it open.
+        kept = {"2"} if BUILD.name in ("asan", "tsan") else set()
+        names = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in set(os.listdir(f"/proc/{pid}/fd")) - kept]
         assert all(name.startswith(("socket:", "/dev/null", "pipe:", "/memfd:")) for name in names), names
     assert any("Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text() for pid in workers(own))
     assert set(descendants(own.pid)) == {launcher(own), *workers(own)}
