@@ -1,0 +1,102 @@
+"""Hand-written: what scikit-learn's pickles call, and functions at their places."""
+
+from __future__ import annotations
+
+from model import Entry
+from sklearn_terms import SPARSE
+
+# Losses in Cython, called with their parameter, and what 1.2 calls instead.
+CY = "sklearn._loss._loss"
+CY_LOSSES = (
+    "CyHalfSquaredError", "CyAbsoluteError", "CyPinballLoss", "CyHuberLoss", "CyHalfPoissonLoss",
+    "CyHalfGammaLoss", "CyHalfTweedieLoss", "CyHalfTweedieLossIdentity", "CyHalfBinomialLoss",
+    "CyHalfMultinomialLoss", "CyExponentialLoss",
+)  # fmt: skip
+SGD = "sklearn.linear_model._sgd_fast"
+SGD_LOSSES = (
+    "Hinge", "SquaredHinge", "Log", "ModifiedHuber", "SquaredLoss", "Huber", "EpsilonInsensitive",
+    "SquaredEpsilonInsensitive",
+)  # fmt: skip
+CY_CALLS = (
+    *(f"{CY}.{name}" for name in CY_LOSSES),
+    *(f"{CY}.__pyx_unpickle_{name}" for name in CY_LOSSES),
+)
+SGD_CALLS = (*(f"{SGD}.{name}" for name in SGD_LOSSES), *CY_CALLS)
+LINKS = tuple(
+    f"sklearn._loss.link.{name}"
+    for name in ("IdentityLink", "LogLink", "LogitLink", "HalfLogitLink", "MultinomialLogit")
+)
+INTERVAL = "sklearn._loss.link.Interval"
+LOSSES = (
+    "HalfSquaredError", "AbsoluteError", "PinballLoss", "HuberLoss", "HalfPoissonLoss",
+    "HalfGammaLoss", "HalfTweedieLoss", "HalfTweedieLossIdentity", "HalfBinomialLoss",
+    "HalfMultinomialLoss", "ExponentialLoss",
+)  # fmt: skip
+LOSS_CLASSES = tuple(f"sklearn._loss.loss.{name}" for name in LOSSES)
+OLD_GB_LOSSES = (
+    "LeastSquaresError", "LeastAbsoluteError", "HuberLossFunction", "QuantileLossFunction",
+    "BinomialDeviance", "MultinomialDeviance", "ExponentialLoss",
+)  # fmt: skip
+OLD_GB_LOSS_CLASSES = tuple(f"sklearn.ensemble._gb_losses.{name}" for name in OLD_GB_LOSSES)
+
+DISTANCES = tuple(
+    f"{name}Distance{bits}" for name in ("Euclidean", "Manhattan", "Haversine") for bits in ("", "64")
+)
+METRICS = "sklearn.metrics._dist_metrics"
+KD, BALL = "sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"
+
+FACTORIES = [
+    Entry("sklearn.tree._tree.Tree", "FACTORY", "TREE", why="every node proven in range"),
+    Entry(f"{KD}.newObj", "FACTORY", "NEW_OBJ", why="KDTree only, indices proven"),
+    Entry(f"{BALL}.newObj", "FACTORY", "NEW_OBJ", why="BallTree only, indices proven"),
+    Entry(f"{METRICS}.newObj", "FACTORY", "NEW_OBJ", why="distances without parameters"),
+    Entry(f"{KD}.KDTree", "NAME", at=("@NEW_OBJ",), why="argument of its newObj"),
+    Entry(f"{BALL}.BallTree", "NAME", at=("@NEW_OBJ",), why="argument of its newObj"),
+    *(Entry(f"{METRICS}.{name}", "NAME", at=("@NEW_OBJ",), why="no parameters") for name in DISTANCES),
+    # Called by 1.9, an argument of __pyx_unpickle in 1.2: the schema allows exactly that.
+    *(Entry(f"{CY}.{name}", "FACTORY", "CY_LOSS", why="no pointer in it") for name in CY_LOSSES),
+    *(
+        Entry(f"{CY}.__pyx_unpickle_{name}", "FACTORY", "PYX_UNPICKLE_LOSS", why="its own class")
+        for name in CY_LOSSES
+    ),
+    *(Entry(f"{SGD}.{name}", "FACTORY", "SGD_LOSS", why="no pointer in it") for name in SGD_LOSSES),
+    *(
+        Entry(name, "BY_NAME_AND_PARAMS", "SPARSE", why="built by its constructor")
+        for name in (
+            *SPARSE,
+            *(f"scipy.sparse._coo.coo_{form}" for form in ("matrix", "array")),
+        )
+    ),
+]
+
+# Functions, each at its place.
+UFUNC_PLACES = tuple(
+    f"{cls}.{key}"
+    for cls in (
+        "sklearn.preprocessing._function_transformer.FunctionTransformer",
+        "sklearn.compose._target.TransformedTargetRegressor",
+    )
+    for key in ("func", "inverse_func")
+)
+UFUNCS = (
+    *(f"numpy.{name}" for name in ("absolute", "expm1", "log1p", "log", "exp", "sqrt", "square")),
+    *(
+        f"numpy.{core}._multiarray_umath.{name}"
+        for core in ("core", "_core")
+        for name in ("absolute", "expm1", "log1p", "log", "exp", "sqrt", "square")
+    ),
+    "scipy.special._ufuncs.expit",
+    "scipy.special._special_ufuncs.expit",
+)
+FUNCTIONS = [
+    *(Entry(name, "NAME", at=UFUNC_PLACES, why="ufunc of one argument") for name in UFUNCS),
+    *(
+        Entry(f"sklearn.feature_selection.{name}", "NAME", at=("score_func",), why="called by fit only")
+        for name in (
+            "_univariate_selection.f_classif",
+            "_univariate_selection.f_regression",
+            "_univariate_selection.chi2",
+            "_mutual_info.mutual_info_classif",
+        )
+    ),
+]

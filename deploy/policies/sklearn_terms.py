@@ -1,0 +1,62 @@
+"""What the rules of scikit-learn's classes are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from model import Entry, Rule
+
+NONE, BOOL, INT, FLOAT, STR = "NONE", "BOOL", "INT", "FLOAT", "STR"
+LIST, TUPLE, DICT, SET = "LIST", "TUPLE", "DICT", "SET"
+ARRAY, OBJECT_ARRAY, OBJECT, NAME, DTYPE = "ARRAY", "OBJECT_ARRAY", "OBJECT", "NAME", "DTYPE"
+NUMBER = (INT, FLOAT)
+
+WIDTH = "n_features_in_"
+
+
+def strings(*values: str, none: bool = False) -> Rule:
+    """One of these strings; a callable never."""
+    return Rule(one_of=[*(["None"] if none else []), *(repr(value) for value in values)])
+
+
+def widths(*keys: str) -> dict[str, Rule]:
+    """Vectors with one number a feature (or None)."""
+    return {key: Rule([ARRAY, NONE], shape=[WIDTH]) for key in keys}
+
+
+def rows(*keys: str) -> dict[str, Rule]:
+    """Matrices as wide as the features."""
+    return {key: Rule([ARRAY], shape=["*", WIDTH]) for key in keys}
+
+
+def made(*classes: str, also: Sequence[str] = ()) -> Rule:
+    """An instance of one of these classes (any listed one if none is given)."""
+    return Rule([OBJECT, *also], classes=classes)
+
+
+NESTED = Rule([LIST, OBJECT], why="steps are any listed estimator, acyclic")
+ANY = Rule([OBJECT, NONE, STR], why="a listed estimator")
+
+# Sparse matrices that estimators hold.
+SPARSE_CLASSES = [
+    f"scipy.sparse._{kind}.{kind}_{form}" for kind in ("csr", "csc") for form in ("matrix", "array")
+]
+SPARSE = (*SPARSE_CLASSES, "scipy.sparse._dia.dia_matrix", "scipy.sparse._dia.dia_array")
+SPARSE_OR_ARRAY = Rule([ARRAY, OBJECT], classes=SPARSE)
+
+PLAIN = "plain Python and numpy"
+
+
+class Classes:
+    """Entries of classes that are made by cls.__new__ and whose __dict__ is written."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def add(self, names: str | Sequence[str], *invariants: str, why: str = "", **state: Rule) -> None:
+        """Classes of one module prefix with the same rules: "module.{A,B}" or a list of names."""
+        if isinstance(names, str):
+            prefix, _, rest = names.partition("{")
+            names = [prefix + name for name in rest.rstrip("}").split(",")] if rest else [names]
+        for name in names:
+            self.entries.append(Entry(name, "NEW_DICT", invariants=invariants, state=state, why=why))

@@ -1,0 +1,185 @@
+"""Hand-written: the estimators that transform, and those that hold others."""
+
+from __future__ import annotations
+
+from model import Rule
+from sklearn_terms import (
+    ANY,
+    ARRAY,
+    BOOL,
+    DICT,
+    DTYPE,
+    INT,
+    LIST,
+    NAME,
+    NESTED,
+    NONE,
+    OBJECT,
+    OBJECT_ARRAY,
+    PLAIN,
+    SET,
+    SPARSE,
+    STR,
+    TUPLE,
+    WIDTH,
+    Classes,
+    made,
+    rows,
+    strings,
+    widths,
+)
+
+CLASSES = Classes()
+add = CLASSES.add
+
+# Preprocessing.
+SCALED = widths("mean_", "var_", "scale_", "min_", "data_min_", "data_max_", "data_range_", "max_abs_",
+                "center_")  # fmt: skip
+add(
+    "sklearn.preprocessing._data.{StandardScaler,MinMaxScaler,MaxAbsScaler,RobustScaler,Normalizer,"
+    "Binarizer}",
+    why=PLAIN,
+    **SCALED,
+)
+add(
+    "sklearn.preprocessing._data.PowerTransformer",
+    why=PLAIN,
+    method=strings("yeo-johnson", "box-cox"),
+    _scaler=made("sklearn.preprocessing._data.StandardScaler"),
+    **widths("lambdas_"),
+)
+add(
+    "sklearn.preprocessing._data.QuantileTransformer",
+    why=PLAIN,
+    output_distribution=strings("uniform", "normal"),
+    **rows("quantiles_"),
+)
+DEGREE = Rule([INT, TUPLE, LIST], min=0, max=20, why="its native loop over degrees has no end")
+add(
+    "sklearn.preprocessing._polynomial.PolynomialFeatures",
+    why="degrees bounded",
+    degree=DEGREE,
+    _min_degree=Rule([INT], min=0, max=20),
+    _max_degree=Rule([INT], min=0, max=20),
+    n_output_features_=Rule([INT], min=0, max=10**7),
+    _n_out_full=Rule([INT], min=0, max=10**7),
+)
+add("sklearn.preprocessing._label.LabelEncoder", why=PLAIN, classes_=Rule([ARRAY, OBJECT_ARRAY]))
+add("sklearn.preprocessing._label.LabelBinarizer", why=PLAIN, classes_=Rule([ARRAY, OBJECT_ARRAY]))
+add(
+    "sklearn.preprocessing._label.MultiLabelBinarizer",
+    why="its cache is made anew",
+    classes_=Rule([ARRAY, OBJECT_ARRAY]),
+    _cached_dict=Rule(drop=True, why="indices in it would make a sparse matrix out of range"),
+)
+CATEGORIES = {
+    "dtype": Rule([NAME, DTYPE]),
+    "handle_unknown": strings("error", "ignore", "infrequent_if_exist", "use_encoded_value", "warn"),
+}
+add(
+    "sklearn.preprocessing._encoders.OneHotEncoder",
+    "ONE_HOT",
+    why="column numbers proven",
+    feature_name_combiner=strings("concat"),
+    **CATEGORIES,
+)
+add("sklearn.preprocessing._encoders.OrdinalEncoder", "ORDINAL", why=PLAIN, **CATEGORIES)
+FUNCTION = Rule([NONE, NAME])
+add(
+    "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    why="only listed ufuncs, without arguments",
+    func=FUNCTION,
+    inverse_func=FUNCTION,
+    kw_args=Rule([NONE]),
+    inv_kw_args=Rule([NONE]),
+    feature_names_out=strings("one-to-one", none=True),
+)
+add("sklearn.impute._base.MissingIndicator", why=PLAIN)
+add(
+    "sklearn.impute._base.SimpleImputer",
+    why=PLAIN,
+    strategy=strings("mean", "median", "most_frequent", "constant"),
+    indicator_=Rule([OBJECT, NONE], classes=["sklearn.impute._base.MissingIndicator"]),
+    statistics_=Rule([ARRAY, OBJECT_ARRAY], shape=[WIDTH]),
+)
+add("sklearn.feature_selection._variance_threshold.VarianceThreshold", why=PLAIN, **widths("variances_"))
+add(
+    "sklearn.feature_selection._univariate_selection.{SelectKBest,SelectPercentile}",
+    why="score_func is called by fit only",
+    score_func=Rule([NAME]),
+    **widths("scores_", "pvalues_"),
+)
+
+# Text.
+PATTERN = strings("(?u)\\b\\w\\w+\\b", "(?u)\\b\\w+\\b", "\\b\\w+\\b", "\\w+", "[a-zA-Z]+", none=True)
+VECTORIZER = {
+    "input": strings("content"),
+    "encoding": strings("utf-8", "utf8", "latin-1", "latin1", "ascii", "iso-8859-1", "cp1252", "utf-16"),
+    "decode_error": strings("strict", "ignore", "replace"),
+    "strip_accents": strings("ascii", "unicode", none=True),
+    "analyzer": strings("word", "char", "char_wb"),
+    "preprocessor": Rule([NONE]),
+    "tokenizer": Rule([NONE]),
+    "token_pattern": PATTERN,
+    "stop_words": Rule([NONE, STR, LIST]),
+    "ngram_range": Rule([TUPLE, LIST]),
+    "dtype": Rule([NAME, DTYPE]),
+    "norm": strings("l1", "l2", none=True),
+}
+add(
+    "sklearn.feature_extraction.text.{CountVectorizer,TfidfVectorizer}",
+    "VOCABULARY",
+    why="words numbered without a gap; no callables, no paths, known patterns",
+    vocabulary=Rule([NONE, LIST, DICT, SET]),
+    _tfidf=made("sklearn.feature_extraction.text.TfidfTransformer"),
+    **VECTORIZER,
+)
+add(
+    "sklearn.feature_extraction.text.HashingVectorizer",
+    why="no callables, no paths, known patterns",
+    n_features=Rule([INT], min=1, max=2**31 - 1),
+    **VECTORIZER,
+)
+add(
+    "sklearn.feature_extraction.text.TfidfTransformer",
+    "TFIDF",
+    why="one weight a word",
+    norm=strings("l1", "l2", none=True),
+    _idf_diag=made(*SPARSE),
+)
+
+# What holds other estimators.
+add(
+    "sklearn.pipeline.Pipeline",
+    why="steps are listed estimators",
+    steps=NESTED,
+    transform_input=Rule([NONE, LIST]),
+)
+add(
+    "sklearn.pipeline.FeatureUnion",
+    why="parts are listed estimators",
+    transformer_list=NESTED,
+    verbose_feature_names_out=Rule([BOOL], why="a str would be a format string"),
+)
+add(
+    "sklearn.compose._column_transformer.ColumnTransformer",
+    why="parts are listed estimators",
+    transformers=NESTED,
+    transformers_=NESTED,
+    remainder=ANY,
+    _remainder=Rule([TUPLE, OBJECT]),
+    _columns=Rule([LIST, OBJECT], classes=["sklearn.compose._column_transformer._RemainderColsList"]),
+    _transformer_to_input_indices=Rule([DICT]),
+    _name_to_fitted_passthrough=Rule([DICT, OBJECT]),
+    verbose_feature_names_out=Rule([BOOL], why="a str would be a format string"),
+)
+add(
+    "sklearn.compose._target.TransformedTargetRegressor",
+    why="only listed ufuncs",
+    func=FUNCTION,
+    inverse_func=FUNCTION,
+    regressor=ANY,
+    regressor_=made(),
+    transformer=ANY,
+    transformer_=made(),
+)
