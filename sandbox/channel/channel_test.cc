@@ -107,6 +107,31 @@ TEST(Channel, CarriesJobAndDescriptorsOneWayAndFramesTheOther) {
   EXPECT_EQ(output.result, "result");
 }
 
+// Writes one answer and reads it back; how many packets it took.
+size_t PacketsOfAnswer(const std::string& graph, const std::string& provenance,
+                       const std::string& result) {
+  Pair pair = MakePair();
+  EXPECT_TRUE(FrameWriter(pair.worker.get()).Answer(graph, provenance, result).ok());
+  size_t packets = 0;
+  std::string packet(kMaxPacket, 0);
+  while (recv(pair.daemon.get(), packet.data(), packet.size(), MSG_DONTWAIT) > 0) ++packets;
+  EXPECT_TRUE(FrameWriter(pair.worker.get()).Answer(graph, provenance, result).ok());
+  WorkerOutput output;
+  EXPECT_EQ(Read(pair, &output).kind, Kind::kComplete);
+  EXPECT_EQ(output.graph, graph);
+  EXPECT_EQ(output.provenance, provenance);
+  EXPECT_EQ(output.result, result);
+  return packets;
+}
+
+TEST(Channel, AnswersInOnePacketIfItHoldsIt) {
+  EXPECT_EQ(PacketsOfAnswer("graph", "where", "result"), 1u);
+  EXPECT_EQ(PacketsOfAnswer("", "", "refused"), 1u);
+  EXPECT_EQ(PacketsOfAnswer("graph", "", "result"), 1u);
+  EXPECT_EQ(PacketsOfAnswer(std::string(kMaxAnswer - 2, 'g'), "p", "r"), 1u);
+  EXPECT_EQ(PacketsOfAnswer(std::string(kMaxAnswer - 1, 'g'), "p", "r"), 4u);
+}
+
 TEST(Channel, GreetingIsReadWithoutBlocking) {
   Pair pair = MakePair();
   EXPECT_EQ(ReadGreeting(pair.daemon.get()).kind, Greeting::Kind::kNotYet);
@@ -147,6 +172,25 @@ TEST(ReadWorkerOutput, RefusesWrongSizes) {
   const ReadOutcome oversize = Outcome({Packet('G', kMaxPayload + 1), "Rx", "E"});
   EXPECT_EQ(oversize.kind, Kind::kProtocol);
   EXPECT_NE(oversize.message.find("longer"), std::string::npos);
+}
+
+TEST(ReadWorkerOutput, RefusesAnAnswerWhosePartsDoNotFit) {
+  const auto answer = [](uint32_t graph, uint32_t provenance, const std::string& bytes) {
+    std::string packet = "A";
+    for (const uint32_t size : {graph, provenance}) {
+      for (int i = 0; i < 4; ++i) packet.push_back(static_cast<char>(size >> (8 * i)));
+    }
+    return Outcome({packet + bytes});
+  };
+  EXPECT_EQ(answer(2, 1, "ggpr").kind, Kind::kComplete);
+  EXPECT_EQ(answer(2, 1, "ggp").kind, Kind::kProtocol);  // no result
+  EXPECT_EQ(answer(2, 1, "gg").kind, Kind::kProtocol);
+  EXPECT_EQ(answer(0, 1, "pr").kind, Kind::kProtocol);  // provenance of nothing
+  EXPECT_EQ(answer(0, 0, "").kind, Kind::kProtocol);
+  EXPECT_EQ(answer(~uint32_t{0}, ~uint32_t{0}, "ggpr").kind, Kind::kProtocol);
+  EXPECT_EQ(answer(~uint32_t{0}, 5, "ggpr").kind, Kind::kProtocol);
+  EXPECT_EQ(Outcome({"A\0\0\0\0\0\0\0"s}).kind, Kind::kProtocol);
+  EXPECT_EQ(Outcome({"Gx", "A\0\0\0\0\0\0\0\0x"s}).kind, Kind::kProtocol);
 }
 
 TEST(ReadWorkerOutput, CapsEachKindOfBytes) {

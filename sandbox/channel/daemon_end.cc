@@ -75,7 +75,7 @@ bool Append(std::string_view bytes, uint64_t limit, std::string* out) {
 class Reader {
  public:
   Reader(int fd, const Limits& limits, WorkerOutput* output)
-      : fd_(fd), limits_(limits), output_(output), buffer_(std::make_unique<PacketBuffer>()) {}
+      : fd_(fd), limits_(limits), output_(output), buffer_(std::make_unique_for_overwrite<PacketBuffer>()) {}
 
   // True if there is nothing more to read; then *outcome is set.
   bool Step(ReadOutcome* outcome) {
@@ -137,6 +137,9 @@ class Reader {
         *outcome = payload.empty() ? Outcome(Kind::kComplete)
                                    : Outcome(Kind::kProtocol, "the end frame is not empty");
         return true;
+      case FrameType::kAnswer:
+        *outcome = Answer(payload);
+        return true;
       case FrameType::kJob:
       case FrameType::kFailed:
       case FrameType::kReady:
@@ -156,6 +159,33 @@ class Reader {
     if (Append(payload, limit, out)) return false;
     *outcome = Outcome(Kind::kTooMuch, absl::StrCat("more than ", limit, " bytes of ", name));
     return true;
+  }
+
+  ReadOutcome Answer(std::string_view payload) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(payload.data());
+    if (payload.size() < kAnswerHeader) {
+      return Outcome(Kind::kProtocol, "an answer frame has no header");
+    }
+    const uint64_t graph = Little32(bytes);
+    const uint64_t provenance = Little32(bytes + 4);
+    payload.remove_prefix(kAnswerHeader);
+    // 64-bit sums of 32-bit sizes do not overflow. The result is never empty.
+    if (graph + provenance >= payload.size()) {
+      return Outcome(Kind::kProtocol, "an answer frame is shorter than its parts");
+    }
+    if (graph == 0 && provenance > 0) {
+      return Outcome(Kind::kProtocol, "an answer frame has provenance without a graph");
+    }
+    ReadOutcome over;
+    if ((graph > 0 && Chunk("graph", payload.substr(0, graph), limits_.max_graph_bytes,
+                            &output_->graph, &over)) ||
+        (provenance > 0 && Chunk("provenance", payload.substr(graph, provenance),
+                                 limits_.max_provenance_bytes, &output_->provenance, &over)) ||
+        Chunk("result", payload.substr(graph + provenance), limits_.max_result_bytes,
+              &output_->result, &over)) {
+      return over;
+    }
+    return Outcome(Kind::kComplete);
   }
 
   const int fd_;
@@ -196,7 +226,7 @@ ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, absl::Time deadline,
 }
 
 Greeting ReadGreeting(int fd) {
-  const auto buffer = std::make_unique<PacketBuffer>();
+  const auto buffer = std::make_unique_for_overwrite<PacketBuffer>();
   const Packet packet = Receive(fd, buffer.get(), MSG_DONTWAIT);
   Greeting greeting;
   if (packet.size < 0 && packet.error == EAGAIN) {

@@ -29,7 +29,7 @@ struct WorkerOutput {
 
 struct ReadOutcome {
   enum class Kind {
-    kComplete,   // 'E' came, in order
+    kComplete,   // 'A' or 'E' came, in order
     kClosed,     // the worker ended, or closed, before 'E'
     kDeadline,   // the deadline passed
     kCancelled,  // `cancelled` said so
@@ -45,7 +45,7 @@ struct ReadOutcome {
   uint32_t arch = 0;
 };
 
-// Reads what a worker with a job sends, until 'E'. Blocks at most until `deadline` (on
+// Reads what a worker with a job sends, until 'A' or 'E'. Blocks at most until `deadline` (on
 // absl::Now()'s clock; what is left of it is measured on CLOCK_MONOTONIC, so a clock that is set
 // does not move it), however slowly the worker drips. `cancelled` may be empty; it is asked about
 // every 20 ms and must not block. Descriptors that a worker sends are closed by the kernel, and are

@@ -17,7 +17,8 @@ enum Row : size_t {
   kProvenanceRow,
   kResultRow,
   kEndRow,
-  kViolationRow
+  kViolationRow,
+  kAnswerRow
 };
 
 struct Rule {
@@ -27,7 +28,7 @@ struct Rule {
 };
 
 // What a worker may say. kJob is missing: only the daemon sends it.
-constexpr std::array<Rule, 7> kRules = {{
+constexpr std::array<Rule, 8> kRules = {{
     {FrameType::kFailed, kStart, true},
     {FrameType::kReady, kStart, true},
     {FrameType::kGraph, Bit(kReadyRow) | Bit(kGraphRow), false},
@@ -37,6 +38,7 @@ constexpr std::array<Rule, 7> kRules = {{
     {FrameType::kEnd, Bit(kResultRow), true},
     {FrameType::kViolation, Bit(kReadyRow) | Bit(kGraphRow) | Bit(kProvenanceRow) | Bit(kResultRow),
      true},
+    {FrameType::kAnswer, Bit(kReadyRow), true},
 }};
 
 }  // namespace

@@ -8,6 +8,7 @@
 //   daemon -> worker   'J' once: a serialized Job, with two descriptors
 //   worker -> daemon   'F' once: the lock-down failed, payload says how; or
 //                      'Y' once: locked down, payload is one byte of layers; then
+//                      'A' once: graph, provenance and result, if one packet holds them; or
 //                      'G'* graph, 'P'* provenance, 'R'+ result (chunks), 'E' once
 //                      'V' once, any time after 'Y': a forbidden system call, payload is
 //                      u32 number and u32 audit architecture, little endian
@@ -33,6 +34,10 @@ inline constexpr size_t kMaxPacket = size_t{64} << 10;
 inline constexpr size_t kMaxPayload = kMaxPacket - 1;
 // type, u32 number, u32 architecture
 inline constexpr size_t kViolationPacket = 9;
+// Before the bytes of an answer: u32 size of the graph and u32 size of the provenance, little
+// endian. The result is the rest. One packet wakes the reader once, four wake it up to four times.
+inline constexpr size_t kAnswerHeader = 8;
+inline constexpr size_t kMaxAnswer = kMaxPayload - kAnswerHeader;
 
 enum class FrameType : uint8_t {
   kJob = 'J',
@@ -42,6 +47,7 @@ enum class FrameType : uint8_t {
   kProvenance = 'P',
   kResult = 'R',
   kEnd = 'E',
+  kAnswer = 'A',
   kViolation = 'V',
 };
 

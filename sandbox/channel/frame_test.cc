@@ -18,7 +18,7 @@ size_t Accepted(std::string_view frames, FrameOrder order) {
 }
 
 TEST(FrameOrder, AcceptsWhatAnHonestWorkerSends) {
-  for (const std::string_view frames : {"RE", "RRRE", "GRE", "GGGPPRE", "GPRRE", "GRRE"}) {
+  for (const std::string_view frames : {"A", "RE", "RRRE", "GRE", "GGGPPRE", "GPRRE", "GRRE"}) {
     EXPECT_EQ(Accepted(frames, FrameOrder::AfterReady()), frames.size()) << frames;
   }
   EXPECT_EQ(Accepted("YGPRE", FrameOrder()), 5u);
@@ -40,6 +40,10 @@ TEST(FrameOrder, RefusesEveryOtherOrderAtTheFirstWrongFrame) {
            {"REE", 2},    // a second end
            {"RER", 2},    // something after the end
            {"REV", 2},    // even that
+           {"AA", 1},     // one answer
+           {"AE", 1},     // which is the end
+           {"GA", 1},     // in one packet or in many
+           {"RA", 1},     //
            {"VR", 1},     // nothing comes after a violation
            {"VV", 1},     // not even a violation
            {"YRE", 0},    // a second greeting
@@ -49,13 +53,13 @@ TEST(FrameOrder, RefusesEveryOtherOrderAtTheFirstWrongFrame) {
     EXPECT_EQ(Accepted(c.frames, FrameOrder::AfterReady()), c.accepted) << c.frames;
   }
   // Before the greeting nothing else is allowed.
-  for (const std::string_view frames : {"G", "P", "R", "E", "V", "J", "FY", "YY"}) {
+  for (const std::string_view frames : {"A", "G", "P", "R", "E", "V", "J", "FY", "YY"}) {
     EXPECT_EQ(Accepted(frames, FrameOrder()), frames.size() - 1) << frames;
   }
 }
 
 TEST(FrameType, KnowsExactlyTheNamedTypes) {
-  const std::string_view known = "JFYGPREV";
+  const std::string_view known = "JFYGPREVA";
   for (int byte = 0; byte < 256; ++byte) {
     EXPECT_EQ(ParseFrameType(static_cast<uint8_t>(byte)).has_value(),
               known.find(static_cast<char>(byte)) != std::string_view::npos)

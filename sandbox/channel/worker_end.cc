@@ -20,6 +20,13 @@ constexpr size_t kControlBytes = CMSG_SPACE((kJobFds + 1) * sizeof(int));
 // Its alignment may leave room for more than was asked for, and the kernel uses it.
 constexpr size_t kMaxFds = (kControlBytes - CMSG_LEN(0)) / sizeof(int);
 
+// What a packet of an answer consists of.
+constexpr size_t kMaxParts = 4;
+
+void PutLittle32(size_t value, char* to) {
+  for (unsigned i = 0; i < 4; ++i) to[i] = static_cast<char>(value >> (8 * i));
+}
+
 // Takes every descriptor out of the message, so that none leaks on an error.
 size_t TakeFds(msghdr* header, std::array<UniqueFd, kMaxFds>* fds) {
   size_t count = 0;
@@ -38,7 +45,8 @@ size_t TakeFds(msghdr* header, std::array<UniqueFd, kMaxFds>* fds) {
 }  // namespace
 
 absl::StatusOr<ReceivedJob> ReceiveJob(int fd) {
-  const auto buffer = std::make_unique<std::array<char, kMaxPacket>>();
+  // Not zeroed: that would touch sixteen pages, and a job needs one.
+  const auto buffer = std::make_unique_for_overwrite<std::array<char, kMaxPacket>>();
   alignas(cmsghdr) std::array<char, kControlBytes> control = {};
   iovec part = {buffer->data(), buffer->size()};
   msghdr header = {};
@@ -65,14 +73,21 @@ absl::StatusOr<ReceivedJob> ReceiveJob(int fd) {
                      std::move(fds[0]), std::move(fds[1])};
 }
 
-absl::Status FrameWriter::Packet(FrameType type, std::string_view payload) {
+absl::Status FrameWriter::Packet(FrameType type, absl::Span<const std::string_view> payload) {
   char byte = static_cast<char>(type);
-  std::array<iovec, 2> parts = {{{&byte, 1}, {const_cast<char*>(payload.data()), payload.size()}}};
+  std::array<iovec, 1 + kMaxParts> parts = {{{&byte, 1}}};
+  size_t size = 1;
+  int count = 1;
+  for (const std::string_view part : payload) {
+    if (part.empty()) continue;
+    parts.at(static_cast<size_t>(count++)) = {const_cast<char*>(part.data()), part.size()};
+    size += part.size();
+  }
   ssize_t sent;
   do {
-    sent = writev(fd_, parts.data(), payload.empty() ? 1 : 2);
+    sent = writev(fd_, parts.data(), count);
   } while (sent < 0 && errno == EINTR);
-  if (sent != static_cast<ssize_t>(payload.size()) + 1) {
+  if (sent != static_cast<ssize_t>(size)) {
     return absl::UnavailableError(absl::StrCat("cannot send a frame: ", strerror(errno)));
   }
   return absl::OkStatus();
@@ -81,7 +96,8 @@ absl::Status FrameWriter::Packet(FrameType type, std::string_view payload) {
 absl::Status FrameWriter::Write(FrameType type, std::string_view bytes) {
   while (!bytes.empty()) {
     const size_t size = std::min(bytes.size(), kMaxPayload);
-    if (absl::Status status = Packet(type, bytes.substr(0, size)); !status.ok()) return status;
+    const std::string_view payload = bytes.substr(0, size);
+    if (absl::Status status = Packet(type, {payload}); !status.ok()) return status;
     bytes.remove_prefix(size);
   }
   return absl::OkStatus();
@@ -89,9 +105,24 @@ absl::Status FrameWriter::Write(FrameType type, std::string_view bytes) {
 
 absl::Status FrameWriter::Ready(uint8_t layers) {
   const char byte = static_cast<char>(layers);
-  return Packet(FrameType::kReady, std::string_view(&byte, 1));
+  return Packet(FrameType::kReady, {std::string_view(&byte, 1)});
 }
 
 absl::Status FrameWriter::End() { return Packet(FrameType::kEnd, {}); }
+
+absl::Status FrameWriter::Answer(std::string_view graph, std::string_view provenance,
+                                 std::string_view result) {
+  if (graph.size() + provenance.size() + result.size() <= kMaxAnswer) {
+    std::array<char, kAnswerHeader> header;
+    PutLittle32(graph.size(), &header[0]);
+    PutLittle32(provenance.size(), &header[4]);
+    return Packet(FrameType::kAnswer,
+                  {std::string_view(header.data(), header.size()), graph, provenance, result});
+  }
+  absl::Status status = Write(FrameType::kGraph, graph);
+  if (status.ok()) status = Write(FrameType::kProvenance, provenance);
+  if (status.ok()) status = Write(FrameType::kResult, result);
+  return status.ok() ? End() : status;
+}
 
 }  // namespace loadlock::channel

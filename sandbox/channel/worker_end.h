@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "sandbox/channel/frame.h"
 #include "sandbox/channel/unique_fd.h"
 
@@ -35,9 +36,12 @@ class FrameWriter {
   absl::Status Write(FrameType type, std::string_view bytes);
   absl::Status Ready(uint8_t layers);
   absl::Status End();
+  // All that a worker has to say, and the end of it: in one packet if that holds it. `result` must
+  // not be empty.
+  absl::Status Answer(std::string_view graph, std::string_view provenance, std::string_view result);
 
  private:
-  absl::Status Packet(FrameType type, std::string_view payload);
+  absl::Status Packet(FrameType type, absl::Span<const std::string_view> payload);
 
   int fd_;
 };

@@ -174,6 +174,9 @@ void Launcher::RunInner(UniqueFd status, bool nobody) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) step(Failed("prctl(PR_SET_PDEATHSIG)"));
   if (recv(status.get(), &go, 1, MSG_DONTWAIT) == 0) _exit(kExitNoTier);
   step(EnterEmptyRoot());
+  // Workers inherit it. What this process itself holds stays: it goes on making namespaces.
+  step(EmptyBoundingSet());
+  setup_.bounding_set_is_empty = true;
   setup_.is_nobody = nobody;
   step(PrepareAndProbe());
   if (send(status.get(), &kInnerReady, 1, MSG_NOSIGNAL) != 1) _exit(kExitNoTier);

@@ -90,12 +90,6 @@ CallResult DieWithLauncher(pid_t launcher) {
 }
 
 CallResult DropCapabilities() {
-  // Without CAP_SETPCAP the bounding set stays; with no_new_privs nothing can be gained from it.
-  for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;) {
-    ++capability;
-  }
-  // EINVAL ends the loop after the last capability, EPERM before the first.
-  if (errno != EINVAL && errno != EPERM) return Failed("prctl(PR_CAPBSET_DROP)");
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return Failed("prctl(PR_CAP_AMBIENT)");
   }
@@ -171,10 +165,19 @@ CallResult InstallFilter(const WorkerSetup& setup) {
 
 }  // namespace
 
+CallResult EmptyBoundingSet() {
+  for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;) {
+    ++capability;
+  }
+  // EINVAL ends the loop after the last capability. EPERM comes before the first, without
+  // CAP_SETPCAP: the set stays, but with no_new_privs nothing can be gained from it.
+  if (errno != EINVAL && errno != EPERM) return Failed("prctl(PR_CAPBSET_DROP)");
+  return {};
+}
+
 CallResult LockDown(const WorkerSetup& setup, uint8_t* layers) {
   *layers = setup.tier == Tier::kA ? kLayerNamespaces : 0;
   if (syscall(SYS_close_range, channel::kChannelFd + 1, ~0U, 0) != 0) return Failed("close_range");
-  if (setsid() < 0) return Failed("setsid");
   if (CallResult failed = InstallHandlers()) return failed;
   if (setup.become_nobody) {
     if (CallResult failed = BecomeNobody()) return failed;
@@ -182,6 +185,9 @@ CallResult LockDown(const WorkerSetup& setup, uint8_t* layers) {
   if (setup.become_nobody || setup.is_nobody) *layers |= kLayerNobody;
   // After the change of user, which would undo it.
   if (CallResult failed = DieWithLauncher(setup.launcher)) return failed;
+  if (!setup.bounding_set_is_empty) {
+    if (CallResult failed = EmptyBoundingSet()) return failed;
+  }
   if (CallResult failed = DropCapabilities()) return failed;
   if (setup.tier <= Tier::kB) {
     if (CallResult failed = RestrictWithLandlock()) return failed;

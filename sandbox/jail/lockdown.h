@@ -28,6 +28,9 @@ struct WorkerSetup {
   bool become_nobody = false;
   // At tier A the id mapping has done it.
   bool is_nobody = false;
+  // The launcher has emptied the capability bounding set already, which is inherited. It cannot
+  // where a worker that was made by exec still has to change its user.
+  bool bounding_set_is_empty = false;
   // The launcher, seen from the worker; 0 at tier A, where the parent is in another pid namespace.
   pid_t launcher = 0;
   RawLimits limits;
@@ -37,6 +40,9 @@ struct WorkerSetup {
 
 // The user and group that stand for nobody.
 inline constexpr unsigned kNobody = 65534;
+
+// Empties the capability bounding set, as far as this process may.
+CallResult EmptyBoundingSet();
 
 // Locks this process down for good, and reports the layers. The only descriptors left are 0-2 and
 // the channel. After a failure the process must end.

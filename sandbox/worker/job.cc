@@ -22,8 +22,6 @@
 namespace loadlock::worker {
 namespace {
 
-using channel::FrameType;
-
 // Maps the artifact. False if it is not what the job says, or somebody could still change it: a
 // file that shrinks under a map raises SIGBUS, one that changes makes two readings differ.
 bool MapArtifact(int fd, uint64_t size, absl::Span<const uint8_t>* artifact) {
@@ -88,9 +86,7 @@ void Describe(const formats::Output& output, graph::Encoded* encoded, v1::Worker
 
 bool Send(const graph::Encoded& encoded, const v1::WorkerResult& result,
           channel::FrameWriter& writer) {
-  return writer.Write(FrameType::kGraph, encoded.graph).ok() &&
-         writer.Write(FrameType::kProvenance, encoded.provenance).ok() &&
-         writer.Write(FrameType::kResult, result.SerializeAsString()).ok() && writer.End().ok();
+  return writer.Answer(encoded.graph, encoded.provenance, result.SerializeAsString()).ok();
 }
 
 }  // namespace

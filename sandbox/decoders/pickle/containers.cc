@@ -31,15 +31,15 @@ bool Machine::OpTuple() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
   const NodeId tuple = b_.Tuple(Above(start));
-  stack_.resize(start);
+  stack_.CutTo(start);
   Push(tuple);
   return true;
 }
 
 bool Machine::PushTuple(size_t count) {
-  if (stack_.size() - fence_ < count) return Underflow();
+  if (!stack_.Holds(count)) return Underflow();
   const NodeId tuple = b_.Tuple(Above(stack_.size() - count));
-  stack_.resize(stack_.size() - count);
+  stack_.Drop(count);
   Push(tuple);
   return true;
 }
@@ -53,7 +53,7 @@ bool Machine::OpList() {
   if (!PopMark(&start)) return false;
   const NodeId list = b_.List();
   b_.Extend(list, Above(start));
-  stack_.resize(start);
+  stack_.CutTo(start);
   Push(list);
   return true;
 }
@@ -76,7 +76,7 @@ bool Machine::OpDict() {
   if (!CheckHashable(items, 2)) return false;
   const NodeId dict = b_.Dict();
   b_.Extend(dict, items);
-  stack_.resize(start);
+  stack_.CutTo(start);
   Push(dict);
   return true;
 }
@@ -85,7 +85,7 @@ bool Machine::OpFrozenSet() {
   size_t start = 0;
   if (!PopMark(&start) || !CheckHashable(Above(start), 1)) return false;
   const NodeId set = b_.FrozenSet(Above(start));
-  stack_.resize(start);
+  stack_.CutTo(start);
   Push(set);
   return true;
 }
@@ -142,47 +142,47 @@ bool Machine::SetItems(NodeId target, absl::Span<const NodeId> items) {
 }
 
 bool Machine::OpAppend() {
-  if (stack_.size() - fence_ < 2) return Underflow();
-  const NodeId item = stack_.back();
-  stack_.pop_back();
-  return Append(stack_.back(), absl::MakeConstSpan(&item, 1));
+  if (!stack_.Holds(2)) return Underflow();
+  const NodeId item = stack_.Peek(0);
+  stack_.Drop(1);
+  return Append(stack_.Peek(0), absl::MakeConstSpan(&item, 1));
 }
 
 bool Machine::OpAppends() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
-  if (start == fence_) return Underflow();
-  if (!Append(stack_[start - 1], Above(start))) return false;
-  stack_.resize(start);
+  if (start == stack_.fence()) return Underflow();
+  if (!Append(stack_.At(start - 1), Above(start))) return false;
+  stack_.CutTo(start);
   return true;
 }
 
 bool Machine::OpSetItem() {
-  if (stack_.size() - fence_ < 3) return Underflow();
-  const NodeId items[] = {stack_[stack_.size() - 2], stack_.back()};
-  stack_.resize(stack_.size() - 2);
-  return SetItems(stack_.back(), items);
+  if (!stack_.Holds(3)) return Underflow();
+  const NodeId items[] = {stack_.Peek(1), stack_.Peek(0)};
+  stack_.Drop(2);
+  return SetItems(stack_.Peek(0), items);
 }
 
 bool Machine::OpSetItems() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
-  if (start == fence_) return Underflow();
-  if (!SetItems(stack_[start - 1], Above(start))) return false;
-  stack_.resize(start);
+  if (start == stack_.fence()) return Underflow();
+  if (!SetItems(stack_.At(start - 1), Above(start))) return false;
+  stack_.CutTo(start);
   return true;
 }
 
 bool Machine::OpAddItems() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
-  if (start == fence_) return Underflow();
-  const NodeId target = stack_[start - 1];
+  if (start == stack_.fence()) return Underflow();
+  const NodeId target = stack_.At(start - 1);
   if (b_.kind(target) != Kind::kSet)
     return Fail("MALFORMED", "members are added to what is no set");
   if (!CheckOpen(target) || !CheckHashable(Above(start), 1)) return false;
   b_.Extend(target, Above(start));
-  stack_.resize(start);
+  stack_.CutTo(start);
   return true;
 }
 

@@ -61,7 +61,7 @@ bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {
   scope_.frame_end = 0;
   // The memo may still name the wrapper; it never becomes the array there, in joblib neither.
   b_.Mark(wrapper, graph::kFlagBuilt);
-  stack_.pop_back();
+  stack_.Drop(1);
   return ReadRawArray(dtype, shape, b_.text(order) == "F", alignment);
 }
 
@@ -110,10 +110,9 @@ bool Machine::EnterNested(std::vector<int64_t> shape) {
   outer_ = std::make_unique<Scope>(std::move(scope_));
   scope_ = Scope();
   scope_.begin = in_.offset();
-  scope_.stack_base = stack_.size();
-  scope_.mark_base = marks_.size();
+  scope_.base = stack_.Here();
   scope_.shape = std::move(shape);
-  ResetFence();
+  stack_.SetBase(scope_.base);
   return true;
 }
 
@@ -124,7 +123,7 @@ bool Machine::LeaveNested(NodeId root) {
   }
   scope_ = std::move(*outer_);
   outer_.reset();
-  ResetFence();
+  stack_.SetBase(scope_.base);
   Push(root);
   return true;
 }

@@ -1,6 +1,5 @@
 #include "sandbox/decoders/pickle/machine.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,7 +19,8 @@ Machine::Machine(const Stream& stream, const Options& options, graph::DecodedFil
       budget_(budget),
       b_(builder),
       numpy_(&builder, &decoded),
-      in_(stream.bytes) {
+      in_(stream.bytes),
+      stack_(&budget) {
   scope_.joblib_arrays = options.joblib_arrays;
   b_.ReserveFor(stream.bytes.size());
 }
@@ -101,7 +101,7 @@ bool Machine::Truncated() {
 }
 
 bool Machine::Underflow() {
-  return Fail("STACK_UNDERFLOW", marks_.size() > scope_.mark_base
+  return Fail("STACK_UNDERFLOW", stack_.has_mark()
                                      ? "an opcode takes a MARK for a value"
                                      : "an opcode takes more values than the stack holds");
 }
@@ -110,24 +110,8 @@ bool Machine::Take(const numpy::Failure& failure) {
   return CheckBudget() && Fail(failure.rule, failure.message);
 }
 
-void Machine::GrowStack() {
-  const size_t wanted = std::max<size_t>(256, stack_.capacity() * 2);
-  (void)budget_.ChargeHeap((wanted - stack_.capacity()) * sizeof(NodeId));
-  stack_.reserve(wanted);
-}
-
-void Machine::ResetFence() {
-  fence_ = marks_.size() > scope_.mark_base ? marks_.back() : scope_.stack_base;
-}
-
 bool Machine::PopMark(size_t* start) {
-  if (marks_.size() == scope_.mark_base) {
-    return Fail("STACK_UNDERFLOW", "there is no MARK on the stack");
-  }
-  *start = marks_.back();
-  marks_.pop_back();
-  ResetFence();
-  return true;
+  return stack_.PopMark(start) || Fail("STACK_UNDERFLOW", "there is no MARK on the stack");
 }
 
 bool Machine::ReadLine(size_t max, Bytes* line) {
@@ -137,18 +121,14 @@ bool Machine::ReadLine(size_t max, Bytes* line) {
 }
 
 bool Machine::OpMark() {
-  if (!budget_.ChargeHeap(2 * sizeof(size_t))) return true;  // CheckBudget reports it
-  marks_.push_back(stack_.size());
-  fence_ = stack_.size();
+  stack_.PushMark();
   return true;
 }
 
 bool Machine::OpStop() {
   NodeId root = graph::kNoNode;
   if (!Pop(&root)) return false;
-  if (stack_.size() != scope_.stack_base || marks_.size() != scope_.mark_base) {
-    return Fail("MALFORMED", "values are left on the stack at STOP");
-  }
+  if (!stack_.AtBase()) return Fail("MALFORMED", "values are left on the stack at STOP");
   if (scope_.frame_end > in_.offset()) {
     return Fail("MALFORMED", "the last frame ends after STOP");
   }
@@ -160,7 +140,7 @@ bool Machine::OpStop() {
 
 // Takes a mark away if that is what lies on top, as CPython does.
 bool Machine::OpPop() {
-  if (marks_.size() > scope_.mark_base && marks_.back() == stack_.size()) {
+  if (stack_.mark_on_top()) {
     size_t start = 0;
     return PopMark(&start);
   }
@@ -171,7 +151,7 @@ bool Machine::OpPop() {
 bool Machine::OpPopMark() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
-  stack_.resize(start);
+  stack_.CutTo(start);
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include "sandbox/decoders/pickle/builtins.h"
 #include "sandbox/decoders/pickle/memo.h"
 #include "sandbox/decoders/pickle/parse.h"
+#include "sandbox/decoders/pickle/stack.h"
 
 namespace loadlock::pickle {
 
@@ -40,8 +41,7 @@ class Machine {
   // What belongs to one pickle; joblib nests a second one for an object array.
   struct Scope {
     Memo memo;
-    size_t stack_base = 0;
-    size_t mark_base = 0;
+    Stack::Base base;
     uint64_t begin = 0;      // of the pickle in the stream
     uint64_t frame_end = 0;  // 0 outside of frames
     uint8_t proto = 0;
@@ -61,34 +61,12 @@ class Machine {
   bool Take(const numpy::Failure& failure);
 
   // Stack.
-  void Push(NodeId node) {
-    if (stack_.size() == stack_.capacity()) [[unlikely]] {
-      GrowStack();
-    }
-    stack_.push_back(node);
-  }
-  void GrowStack();
-  bool Pop(NodeId* out) {
-    if (stack_.size() == fence_) [[unlikely]] {
-      return Underflow();
-    }
-    *out = stack_.back();
-    stack_.pop_back();
-    return true;
-  }
-  bool Top(NodeId* out) {
-    if (stack_.size() == fence_) [[unlikely]] {
-      return Underflow();
-    }
-    *out = stack_.back();
-    return true;
-  }
+  void Push(NodeId node) { stack_.Push(node); }
+  bool Pop(NodeId* out) { return stack_.Pop(out) || Underflow(); }
+  bool Top(NodeId* out) { return stack_.Top(out) || Underflow(); }
   // Takes the topmost mark away; *start is the place of the first item above it.
   bool PopMark(size_t* start);
-  void ResetFence();
-  absl::Span<const NodeId> Above(size_t start) const {
-    return absl::MakeConstSpan(stack_).subspan(start);
-  }
+  absl::Span<const NodeId> Above(size_t start) const { return stack_.Above(start); }
   bool ReadLine(size_t max, Bytes* line);
 
   bool OpMark();
@@ -206,9 +184,7 @@ class Machine {
   graph::Builder& b_;
   numpy::Lowering numpy_;
   bytes::Cursor in_;
-  std::vector<NodeId> stack_;
-  std::vector<size_t> marks_;
-  size_t fence_ = 0;  // place below which no opcode may reach: the topmost mark
+  Stack stack_;
   Scope scope_;
   std::unique_ptr<Scope> outer_;
   uint64_t op_offset_ = 0;

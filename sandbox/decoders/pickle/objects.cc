@@ -171,7 +171,7 @@ bool Machine::OpInst() {
   if (!PopMark(&start) || !ReadNames(&module, &name)) return false;
   const NodeId cls = FindGlobal(AsText(module), AsText(name));
   const NodeId args = b_.Tuple(Above(start));
-  stack_.resize(start);
+  stack_.CutTo(start);
   return b_.edges(args).empty() ? PushInstance(cls, args) : PushCall(cls, args);
 }
 
@@ -179,9 +179,9 @@ bool Machine::OpObj() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
   if (start == stack_.size()) return Fail("STACK_UNDERFLOW", "OBJ has no class");
-  const NodeId cls = stack_[start];
+  const NodeId cls = stack_.At(start);
   const NodeId args = b_.Tuple(Above(start + 1));
-  stack_.resize(start);
+  stack_.CutTo(start);
   return b_.edges(args).empty() ? PushInstance(cls, args) : PushCall(cls, args);
 }
 
@@ -197,10 +197,10 @@ bool Machine::PushReconstructed(NodeId cls, NodeId base, NodeId state) {
   if (!plain && !dict && !list) return false;
   if (!PushInstance(cls, b_.Tuple({}))) return false;
   if (plain || b_.exhausted()) return true;
-  if (b_.kind(stack_.back()) != Kind::kObject) return false;
+  if (b_.kind(stack_.Peek(0)) != Kind::kObject) return false;
   const absl::Span<const NodeId> view = b_.edges(state);
   const std::vector<NodeId> items(view.begin(), view.end());
-  b_.Extend(dict ? b_.DictItems(stack_.back()) : b_.ListItems(stack_.back()), items);
+  b_.Extend(dict ? b_.DictItems(stack_.Peek(0)) : b_.ListItems(stack_.Peek(0)), items);
   return true;
 }
 
