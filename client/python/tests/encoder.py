@@ -99,6 +99,11 @@ class GraphWriter:
     def call(self, callee, args, state=ABSENT, items=ABSENT, pairs=ABSENT):
         return self.node(k.CALL, callee, args, state, items, pairs)
 
+    def call_by_name(self, callee, args, trust=FACTORY, **rest):
+        return self.call(
+            self.name(*callee.rsplit(".", 1), trust), self.node(k.TUPLE, *args), **rest
+        )
+
     def buffer(self, data, offset=0, source=1):
         self.buffers.append(bytes(data))
         self.graph.buffer_sources.append(source)
