@@ -77,7 +77,8 @@ void HashTask::Run() {
     if (stop) failure = absl::CancelledError("hashing was stopped");
     if (stop || end == from) break;
     const absl::Time start = absl::Now();
-    absl::StatusOr<Mapping> window = Mapping::Map(fd_.get(), from, end - from);
+    absl::StatusOr<Mapping> window =
+        Mapping::Map(fd_.get(), from, end - from, Mapping::Pages::kNow);
     if (window.ok()) hash.Update(window->bytes());
     failure = window.status();
     spent += absl::Now() - start;
