@@ -11,46 +11,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
-#include "loadlock/v1/graph.pb.h"
 #include "sandbox/bytes/budget.h"
 #include "sandbox/graph/node.h"
 #include "sandbox/graph/refusal.h"
+#include "sandbox/graph/values.h"
 
 namespace loadlock::graph {
-
-// A range of the artifact or of the decoded file, and the same bytes as the parser sees them.
-struct Buffer {
-  v1::BufferSource source = v1::BUFFER_SOURCE_UNSPECIFIED;
-  uint64_t offset = 0;
-  absl::Span<const uint8_t> data;
-  // Bytes; equals data.size() unless the parser has no view of what it appended.
-  uint64_t length = 0;
-};
-
-// A name that the stream refers to, popped or not.
-struct GlobalUse {
-  std::string_view module;
-  std::string_view name;
-  uint64_t count = 0;
-  uint64_t first_offset = 0;
-  uint8_t first_opcode = 0;
-  NodeId node = kNoNode;
-};
-
-// ndarray: exactly one of buffer and elements is set.
-struct ArrayInfo {
-  NodeId dtype = kNoNode;     // DTYPE or DTYPE_RECORD; none if the elements are objects
-  uint32_t buffer = 0;        // index of AddBuffer
-  NodeId elements = kNoNode;  // LIST, in row-major order
-  bool fortran = false;
-  std::vector<int64_t> shape;
-};
-
-// numpy scalar: the bytes of exactly one item.
-struct ScalarInfo {
-  NodeId dtype = kNoNode;
-  absl::Span<const uint8_t> raw;
-};
 
 // The wire form of Graph and Provenance (proto/loadlock/v1).
 struct Encoded {
