@@ -71,7 +71,8 @@ absl::StatusOr<PolicyFiles> ReadFolder(const std::string& dir) {
     if (!text.ok()) return text.status();
     absl::StatusOr<PolicyFile> file = ParsePolicyFile(entry.path().filename().string(), *text);
     if (!file.ok()) return file.status();
-    files.emplace(file->policy.name(), *std::move(file));
+    const std::string name = file->policy.name();
+    files.emplace(name, *std::move(file));
   }
   if (files.empty()) return absl::NotFoundError(absl::StrCat("policies: none in ", dir));
   return files;

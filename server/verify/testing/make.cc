@@ -212,7 +212,7 @@ absl::StatusOr<Verdict> VerifyDraft(Draft& draft, NodeId root, const policy::Com
   const std::string graph = draft.graph().SerializeAsString();
   v1::Provenance origin;
   for (int i = 0; i < draft.graph().kinds_size(); ++i) {
-    origin.add_node_offsets(static_cast<uint64_t>(100 + i));
+    origin.add_node_offsets(uint64_t{100} + static_cast<uint64_t>(i));
     origin.add_node_opcodes('R');
   }
   const std::string provenance = origin.SerializeAsString();
