@@ -201,8 +201,25 @@ TEST_F(ConfigTest, FlagsOverrideTheFile) {
   EXPECT_EQ(settings->ready_fd, 8);
 }
 
+TEST_F(ConfigTest, PathsOfTheCommandLineAreMeantFromHere) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(dir_ + "/bin");
+  const absl::StatusOr<Settings> settings = WithFlags(
+      {"--root", "../models", "--root", ".", "--policy-dir", "./../share/loadlock/policies",
+       "--worker", "loadlock-worker", "--socket", "s.sock", "--log-file", "log"});
+  std::filesystem::current_path(before);
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_THAT(settings->roots, ElementsAre(dir_ + "/models", dir_ + "/bin/"));
+  EXPECT_EQ(settings->policy_dir, dir_ + "/share/loadlock/policies");
+  EXPECT_EQ(settings->worker_path, dir_ + "/bin/loadlock-worker");
+  EXPECT_EQ(settings->unix_socket, dir_ + "/bin/s.sock");
+  EXPECT_EQ(settings->log.file, dir_ + "/bin/log");
+}
+
 TEST_F(ConfigTest, BadFlagsSayWhich) {
-  EXPECT_EQ(WithFlags({"--root", "models"}).status().message(),
+  EXPECT_EQ(WithFlags({"--root", "/nowhere/models"}).status().message(),
+            "command line: --root: is not an existing folder");
+  EXPECT_EQ(WithFlags({"--root", ""}).status().message(),
             "command line: --root: must be an absolute path");
   EXPECT_EQ(WithFlags({"--tier", "Z"}).status().message(),
             "command line: --tier: must be A, B or C");

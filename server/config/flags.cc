@@ -1,6 +1,8 @@
 #include "server/config/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -10,19 +12,30 @@
 namespace loadlock::config {
 namespace {
 
+// A path on a command line is meant from where the command was typed; the daemon only knows
+// absolute ones. What cannot be made absolute stays as it is, and is refused with its option.
+std::string FromHere(std::string path) {
+  if (path.empty() || path[0] == '/') return path;
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
 void AddOptions(CLI::App& app, Flags& flags) {
   app.add_option("--config", flags.config_file, "Configuration file (textproto)");
-  app.add_option("--socket", flags.socket, "Path of the unix socket");
+  app.add_option("--socket", flags.socket, "Path of the unix socket")->transform(FromHere);
   app.add_option("--root", flags.roots, "Folder under which artifacts may be opened (repeatable)")
-      ->allow_extra_args(false);
-  app.add_option("--policy-dir", flags.policy_dir, "Folder of policy files");
+      ->allow_extra_args(false)
+      ->transform(FromHere);
+  app.add_option("--policy-dir", flags.policy_dir, "Folder of policy files")->transform(FromHere);
   app.add_option("--min-tier", flags.min_tier, "Refuse to serve below this tier: A, B or C");
   app.add_option("--tier", flags.tier, "Use at most this tier: A, B or C (for tests)");
   app.add_option("--tcp", flags.tcp, "Also listen on this loopback address, 127.0.0.1:PORT");
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");
   app.add_option("--log-format", flags.log_format, "text or json");
-  app.add_option("--log-file", flags.log_file, "Log file, created 0600 (default: standard error)");
-  app.add_option("--worker", flags.worker, "Path of loadlock-worker");
+  app.add_option("--log-file", flags.log_file, "Log file, created 0600 (default: standard error)")
+      ->transform(FromHere);
+  app.add_option("--worker", flags.worker, "Path of loadlock-worker")->transform(FromHere);
   app.add_option("--lifeline-fd", flags.lifeline_fd, "Exit when this descriptor reads end of file");
   app.add_option("--ready-fd", flags.ready_fd, "Write \"ready\" to this descriptor when serving");
 }

@@ -12,7 +12,8 @@
 
 namespace loadlock::config {
 
-// What stood on the command line; nothing is checked but its form. Absent: the file decides.
+// What stood on the command line, paths made absolute; nothing is checked but its form. Absent:
+// the file decides.
 struct Flags {
   std::string config_file;
   std::optional<std::string> socket, policy_dir, min_tier, tier, tcp, log_level, log_format,
