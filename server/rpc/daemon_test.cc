@@ -17,6 +17,7 @@ namespace {
 
 using grpc::StatusCode;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(DaemonTest, SocketsHaveTheirModes) {
   Start();
@@ -129,6 +130,16 @@ TEST_F(DaemonTest, SecondDaemonIsRefusedAndAStaleSocketReplaced) {
   EXPECT_TRUE(std::filesystem::exists(folder_.path("run/loadlock.sock")));
   Start();
   EXPECT_TRUE(Audit(folder_.path("models/none"), &report).ok());
+}
+
+// Its parser would complain on standard error, once for each request.
+TEST_F(DaemonTest, TextThatIsNoUtf8IsOneEscapedLineInTheLog) {
+  Start();
+  v1::Report report;
+  const grpc::Status status = Audit("/models/\xff\x1b[31m", &report);
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(folder_.Read("log"), HasSubstr("protobuf message=\"String field 'loadlock.v1."));
+  EXPECT_THAT(folder_.Read("log"), Not(HasSubstr("[libprotobuf")));
 }
 
 TEST_F(DaemonTest, EndsWithItsLifeline) {

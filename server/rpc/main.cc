@@ -9,6 +9,7 @@
 #include "server/config/flags.h"
 #include "server/config/resolve.h"
 #include "server/observe/log.h"
+#include "server/observe/protobuf_log.h"
 #include "server/rpc/daemon.h"
 
 namespace {
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
   const auto log = loadlock::observe::Log::Open(
       {.level = settings->log.level, .json = settings->log.json, .file = settings->log.file});
   if (!log.ok()) return Complain(log.status(), kCannotServe);
+  const loadlock::observe::ProtobufLog protobuf_log(**log);
   const absl::Status status = loadlock::rpc::RunDaemon(*settings, LOADLOCK_VERSION, **log);
   if (status.ok()) return 0;
   // Standard error gets it once, and in plain words.
