@@ -1,3 +1,5 @@
+#include "sandbox/decoders/pickle/joblib.h"
+
 #include <algorithm>
 #include <optional>
 #include <string_view>
@@ -21,11 +23,27 @@ using graph::Kind;
 constexpr std::string_view kWrapperKeys[] = {
     "subclass", "shape", "order", "dtype", "allow_mmap", "numpy_array_alignment_bytes"};
 
+constexpr char kArraysElsewhere[] =
+    "the arrays lie in other files beside this one (.npy, as joblib wrote before 0.10), and only "
+    "one file is vetted; load it where it was written and save it with a newer joblib";
+constexpr char kOldCopy[] =
+    "an array of sklearn.externals.joblib, which scikit-learn no longer has; load it where it was "
+    "written and save it with joblib itself";
+
 }  // namespace
 
-bool Machine::IsWrapperClass(NodeId cls) const {
-  const graph::GlobalUse& use = b_.global(cls);
-  return use.module == "joblib.numpy_pickle" && use.name == "NumpyArrayWrapper";
+bool IsArrayWrapper(const graph::GlobalUse& name) {
+  return name.module == "joblib.numpy_pickle" && name.name == "NumpyArrayWrapper";
+}
+
+const char* WhyWrapperIsNotRead(const graph::GlobalUse& name) {
+  std::string_view module = name.module;
+  constexpr std::string_view kCopy = "sklearn.externals.";
+  const bool copy = module.starts_with(kCopy);
+  if (copy) module.remove_prefix(kCopy.size());
+  if (module != "joblib.numpy_pickle" && module != "joblib.numpy_pickle_compat") return nullptr;
+  if (name.name == "NDArrayWrapper" || name.name == "ZNDArrayWrapper") return kArraysElsewhere;
+  return copy && name.name == "NumpyArrayWrapper" ? kOldCopy : nullptr;
 }
 
 bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {

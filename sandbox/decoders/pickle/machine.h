@@ -171,7 +171,6 @@ class Machine {
   bool PushThreeInts(Builtin which, absl::Span<const NodeId> args);
 
   // joblib.cc
-  bool IsWrapperClass(NodeId cls) const;
   bool BuildWrapper(NodeId wrapper, NodeId state);
   bool ReadRawArray(NodeId dtype, NodeId shape, bool fortran, NodeId alignment);
   bool SkipPadding(NodeId alignment);

@@ -2,6 +2,7 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/decoders/pickle/joblib.h"
 #include "sandbox/decoders/pickle/machine.h"
 #include "sandbox/decoders/pickle/text.h"
 
@@ -127,7 +128,8 @@ bool Machine::PushInstance(NodeId cls, NodeId args) {
   }
   if (b_.kind(args) != Kind::kTuple) return Fail("MALFORMED", "class arguments are not a tuple");
   const graph::GlobalUse& use = b_.global(cls);
-  if (IsWrapperClass(cls)) {
+  if (const char* why = WhyWrapperIsNotRead(use)) return FailName("UNKNOWN_FORMAT", why, cls);
+  if (IsArrayWrapper(use)) {
     if (!scope_.joblib_arrays || !b_.edges(args).empty()) {
       return FailName("SCHEMA", "joblib's array wrapper stands where no array bytes can follow",
                       cls);

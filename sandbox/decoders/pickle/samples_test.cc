@@ -118,6 +118,27 @@ TEST(Joblib, WithoutTheModeItsArraysAreRefused) {
   }
 }
 
+// The reason with the name.
+std::string WhyNotRead(std::string_view module, std::string_view name) {
+  const std::string bytes = testing::Asm(2).Global(module, name).Raw(")\x81}b").Stop();
+  const auto outcome = ParseToText(AsBytes(bytes), true);
+  return absl::StrCat(outcome.rule, " ", outcome.refusal.name, ": ", outcome.refusal.message);
+}
+
+TEST(Joblib, OldWrappersAreRefusedByNameWithTheWayOut) {
+  for (const char* module : {"joblib.numpy_pickle", "joblib.numpy_pickle_compat",
+                             "sklearn.externals.joblib.numpy_pickle"}) {
+    for (const char* name : {"NDArrayWrapper", "ZNDArrayWrapper"}) {
+      const std::string why = WhyNotRead(module, name);
+      EXPECT_EQ(why.find(absl::StrCat("UNKNOWN_FORMAT ", module, ".", name, ": the arrays lie in")),
+                0U)
+          << why;
+    }
+  }
+  const std::string copy = WhyNotRead("sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper");
+  EXPECT_NE(copy.find("save it with joblib itself"), std::string::npos) << copy;
+}
+
 // A wrapper with the given subclass, shape and dtype, and what stands behind its BUILD.
 testing::Asm Wrapper(uint8_t dim, const char* typestr, const char* order, const std::string& raw,
                      int alignment = 0) {

@@ -68,6 +68,11 @@ void ParseCompressed(const Input& input, Output* output) {
     return;
   }
   if (whole && !HoldsAPickle(content, codec->name, output)) return;
+  if (content.empty()) {
+    // Whether a pickle or joblib stands in it is not known.
+    output->format = codec->name;
+    return;
+  }
   // A stream that breaks is parsed up to there all the same: Python would have run what
   // comes before, and the report should name it. The break stays the reason.
   Output parsed;

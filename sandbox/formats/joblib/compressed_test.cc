@@ -72,6 +72,15 @@ TEST(CompressedTest, NamesAreKnownEvenIfTheStreamIsCut) {
   EXPECT_TRUE(parsed.Names("posix", "system"));
 }
 
+TEST(CompressedTest, WhatIsInAStreamThatIsNotReadIsNotClaimed) {
+  const Blob artifact = ReadTestFile("joblib+xz__arrays");
+  bytes::BudgetLimits limits = SmallBudget();
+  limits.max_heap_bytes = 1 << 16;  // less than xz wants for its dictionary
+  const Parsed parsed(artifact, limits);
+  EXPECT_EQ(parsed.rule(), "BUDGET_HEAP");
+  EXPECT_EQ(parsed.format(), "xz");
+}
+
 TEST(CompressedTest, NothingButAPickleIsReadInside) {
   const Blob npy = ReadTestFile("npy__version1");
   const Blob pickle = ReadTestFile("pickle__plain_protocol4");

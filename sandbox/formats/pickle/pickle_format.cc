@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/decoders/pickle/joblib.h"
 #include "sandbox/formats/unsupported/unsupported.h"
 
 namespace loadlock::formats {
@@ -19,7 +20,7 @@ bool IsOpcode(uint8_t byte) {
 
 bool UsesJoblibArrays(const graph::Builder& builder) {
   return std::any_of(builder.globals().begin(), builder.globals().end(), [](const auto& use) {
-    return use.name == "NumpyArrayWrapper" && use.module == "joblib.numpy_pickle";
+    return pickle::IsArrayWrapper(use) || pickle::WhyWrapperIsNotRead(use) != nullptr;
   });
 }
 
