@@ -13,7 +13,8 @@ builds release, and runs unit, layout and integration tests with both scikit-lea
   --asan      the same with AddressSanitizer and UBSan too
   --tsan      the unit tests below server/rpc with ThreadSanitizer
   --tidy      clang-tidy over every source file
-  --long      10,000 mutated models instead of 2,000, every offset of more files
+  --long      10,000 mutated models instead of 2,000, every offset of more files,
+              100,000 random pickles instead of 10,000
 TEXT
 }
 
@@ -89,6 +90,7 @@ unit release
 ours=tests/pytest.ini
 python_tests "layout" release "$venv" $ours tests/layout
 python_tests "Python client" release "$venv" client/python/pyproject.toml client/python/tests
+python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
 python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
 

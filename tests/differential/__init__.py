@@ -1,0 +1,1 @@
+"""The parsers against the readers that everybody else uses."""
