@@ -1,6 +1,5 @@
 #include "client/cli/tree.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -60,9 +59,8 @@ std::string RenderTree(const v1::Graph& graph, const TreeLimits& limits, const S
       waiting.push_back({{absl::StrCat("... ", count - children.size(), " more"), Child::kNoNode},
                          pending.depth + 1});
     }
-    std::reverse(children.begin(), children.end());  // what waits on top is shown first
-    for (Child& child : children) {
-      waiting.push_back({std::move(child), pending.depth + 1});
+    for (auto child = children.rbegin(); child != children.rend(); ++child) {
+      waiting.push_back({std::move(*child), pending.depth + 1});
     }
   }
   return out;

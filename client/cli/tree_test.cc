@@ -86,8 +86,8 @@ TEST(RenderTree, ShowsContainersAndPackedRuns) {
 
 TEST(RenderTree, CountsWhatItLeavesOut) {
   Maker make;
-  std::vector<uint32_t> entries;
-  for (int i = 0; i < 10; ++i) entries.push_back(make.Int(i));
+  std::vector<uint32_t> entries(10);
+  std::generate(entries.begin(), entries.end(), [&make, i = 0]() mutable { return make.Int(i++); });
   uint32_t node = make.Node(v1::NODE_KIND_LIST, entries);
   EXPECT_THAT(make.Render(node, {.depth = 6, .width = 4, .lines = 100}),
               HasSubstr("  [3]: 3\n  ... 6 more\n"));

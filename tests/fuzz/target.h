@@ -14,7 +14,7 @@ namespace loadlock::fuzz {
 
 inline void Require(bool holds, const char* what) {
   if (holds) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
+  (void)std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
 }
 
