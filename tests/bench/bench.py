@@ -197,7 +197,10 @@ class Bench:
         for _ in range(COMMAND_ROUNDS):
             for name, command in commands.items():
                 start = time.perf_counter()
-                process = subprocess.run(command, capture_output=True, check=False)
+                # In a folder of its own: fickling writes its findings to where it runs.
+                process = subprocess.run(
+                    command, capture_output=True, check=False, cwd=self.socket.parent
+                )
                 times[name].append((time.perf_counter() - start) * 1e3)
                 if name in ("private", "running") and process.returncode != 0:
                     raise RuntimeError(f"{command}: {process.stdout + process.stderr!r}")
