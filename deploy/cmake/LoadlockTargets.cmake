@@ -1,8 +1,9 @@
-# loadlock_library(NAME SRCS ... DEPS ...): a static library with the project's options.
+# loadlock_library(NAME SRCS ... DEPS ...): a static library with the project's options, which an
+# installed library does not hand on.
 function(loadlock_library name)
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SRCS})
-  target_link_libraries(${name} PUBLIC loadlock_options ${ARG_DEPS})
+  target_link_libraries(${name} PUBLIC $<BUILD_INTERFACE:loadlock_options> ${ARG_DEPS})
 endfunction()
 
 # loadlock_test(NAME SRCS ... DEPS ... [LABELS ...]): a GoogleTest binary, run by ctest.
