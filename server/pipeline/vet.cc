@@ -212,6 +212,7 @@ absl::Status Vetter::Judge(const RunResult& result, Run* run) const {
   input.policy = run->policy;
   input.caps.max_nodes = parts_.limits.max_nodes;
   input.caps.max_depth = parts_.limits.max_depth;
+  input.caps.max_memory_bytes = run->grant.heap_bytes;
   absl::StatusOr<verify::Verdict> verdict = verify::Verify(input);
   if (!verdict.ok()) {
     run->Refuse(Refusing("WORKER_PROTOCOL", verdict.status().message()));

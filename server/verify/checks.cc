@@ -19,7 +19,7 @@ class GraphChecker {
       : scope_(scope), view_(scope.view()), findings_(findings), states_(&scope, findings, edits) {}
 
   void Check() {
-    for (NodeId id = 0; id < view_.size(); ++id) {
+    for (NodeId id = 0; id < view_.size() && !view_.exhausted(); ++id) {
       switch (view_.kind(id)) {
         case v1::NODE_KIND_OBJECT:
           CheckObject(id);

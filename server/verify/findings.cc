@@ -26,15 +26,6 @@ std::string Subscript(const View& view, Value key) {
   return "[?]";
 }
 
-// Index of the first operand of `parent` that is `child`.
-uint32_t PlaceOf(const View& view, NodeId parent, NodeId child) {
-  const Children children = view.children(parent);
-  for (uint32_t i = 0; i < children.count; ++i) {
-    if (children[i] == child) return i;
-  }
-  return 0;
-}
-
 std::string InstanceStep(uint32_t place) {
   switch (place) {
     case 0:
@@ -47,10 +38,16 @@ std::string InstanceStep(uint32_t place) {
   }
 }
 
-// One step of a path: how `child` is reached from `parent`, itself reached as `owner`'s state
-// if `attributes`.
-std::string Step(const View& view, NodeId parent, NodeId child, bool attributes) {
-  const uint32_t place = PlaceOf(view, parent, child);
+// The key of the child at `place` of a dict.
+Value KeyAt(const View& view, NodeId dict, uint32_t place) {
+  const absl::Span<const uint32_t> operands = view.operands(dict);
+  if (view.kind(dict) == v1::NODE_KIND_DICT_STR) return {Value::In::kStrings, operands[place]};
+  return Value::Node(operands[place - place % 2]);
+}
+
+// One step of a path: to the child at `place` of `parent`, itself reached as an object's state if
+// `attributes`.
+std::string Step(const View& view, NodeId parent, uint32_t place, bool attributes) {
   switch (view.kind(parent)) {
     case v1::NODE_KIND_LIST:
     case v1::NODE_KIND_TUPLE:
@@ -61,10 +58,9 @@ std::string Step(const View& view, NodeId parent, NodeId child, bool attributes)
     case v1::NODE_KIND_DICT:
     case v1::NODE_KIND_ORDERED_DICT:
     case v1::NODE_KIND_DICT_STR: {
-      const Mapping mapping(view, Value::Node(parent));
       const bool pairs = view.kind(parent) != v1::NODE_KIND_DICT_STR;
       if (pairs && place % 2 == 0) return "<key>";
-      const Value key = mapping.key(pairs ? place / 2 : place);
+      const Value key = KeyAt(view, parent, place);
       const auto text = view.Str(key);
       if (attributes && text) return absl::StrCat(".", Safe(*text, kMaxKeyBytes));
       return Subscript(view, key);
@@ -88,37 +84,40 @@ std::string Safe(absl::string_view text, size_t max_bytes) {
   return observe::Printable(text, max_bytes);
 }
 
-std::string Findings::PathOf(NodeId node) {
-  if (parents_.empty()) {
-    parents_.assign(view_->size(), kAbsent);
-    std::vector<NodeId> queue = {view_->root()};
-    parents_[view_->root()] = view_->root();
-    for (size_t head = 0; head < queue.size(); ++head) {
-      const NodeId id = queue[head];
-      const Children children = view_->children(id);
-      for (uint32_t i = 0; i < children.count; ++i) {
-        const NodeId child = children[i];
-        if (child == kAbsent || parents_[child] != kAbsent) continue;
-        parents_[child] = id;
-        queue.push_back(child);
-      }
+void Findings::FindParents() {
+  parents_.assign(view_->size(), kAbsent);
+  places_.assign(view_->size(), 0);
+  std::vector<NodeId> queue = {view_->root()};
+  parents_[view_->root()] = view_->root();
+  for (size_t head = 0; head < queue.size(); ++head) {
+    const NodeId id = queue[head];
+    const Children children = view_->children(id);
+    for (uint32_t i = 0; i < children.count; ++i) {
+      const NodeId child = children[i];
+      if (child == kAbsent || parents_[child] != kAbsent) continue;
+      parents_[child] = id;
+      places_[child] = i;
+      queue.push_back(child);
     }
   }
+}
+
+std::string Findings::PathOf(NodeId node) {
+  if (parents_.empty()) FindParents();
   std::vector<std::string> steps;
-  size_t dropped = 0;
+  bool dropped = false;
   for (NodeId id = node; id != view_->root() && parents_[id] != kAbsent; id = parents_[id]) {
     const NodeId parent = parents_[id];
-    if (steps.size() == kMaxPathSteps) {
-      ++dropped;
-      continue;
-    }
+    // The way may be as long as the graph has nodes; nobody reads more.
+    dropped = steps.size() == kMaxPathSteps;
+    if (dropped) break;
     const NodeId owner = parents_[parent];
     const bool attributes = owner != kAbsent && parent != view_->root() &&
                             view_->kind(owner) == v1::NODE_KIND_OBJECT &&
                             view_->operands(owner)[2] == parent;
-    steps.push_back(Step(*view_, parent, id, attributes));
+    steps.push_back(Step(*view_, parent, places_[id], attributes));
   }
-  std::string path = dropped > 0 ? "$..." : "$";
+  std::string path = dropped ? "$..." : "$";
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) absl::StrAppend(&path, *step);
   return path;
 }

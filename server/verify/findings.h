@@ -39,6 +39,7 @@ class Findings {
 
  private:
   void Add(v1::Severity severity, NodeId at, const Reason& reason);
+  void FindParents();
   std::string PathOf(NodeId node);
 
   const View* view_;
@@ -46,8 +47,10 @@ class Findings {
   std::vector<v1::Finding> findings_;
   size_t left_out_ = 0;
   bool refused_ = false;
-  // Parents in a breadth-first walk from the root; filled when a finding first needs a path.
+  // Filled by a breadth-first walk from the root when a finding first needs a path: each node's
+  // parent, and which of the parent's children it is.
   std::vector<NodeId> parents_;
+  std::vector<uint32_t> places_;
 };
 
 // Standard name of a pickle opcode; empty if the byte is none.

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <limits>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/verify/findings.h"
 #include "server/verify/verify.h"
+#include "server/verify/wire.h"
 
 namespace loadlock::verify {
 namespace {
@@ -71,13 +73,19 @@ absl::Status CleanGlobal(const v1::GlobalUse& from, v1::GlobalUse* to) {
 }  // namespace
 
 absl::StatusOr<v1::WorkerResult> DecodeWorkerResult(absl::string_view bytes) {
+  using R = v1::WorkerResult;
+  // The channel's limit and the numbers of elements bound the memory.
+  const absl::Status scanned =
+      ScanWire(bytes, *R::descriptor(),
+               {{R::kFindingsFieldNumber, kMaxFindings, "too many findings"},
+                {R::kGlobalsFieldNumber, kMaxGlobals, "too many names"}},
+               std::numeric_limits<uint64_t>::max());
+  if (!scanned.ok()) return Malformed(scanned.message());
   v1::WorkerResult raw;
   if (!raw.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Malformed("does not parse");
   }
   if (!IsFormat(raw.format())) return Malformed("format");
-  if (raw.findings_size() > kMaxFindings) return Malformed("too many findings");
-  if (raw.globals_size() > kMaxGlobals) return Malformed("too many names");
   v1::WorkerResult result;
   result.set_format(raw.format());
   for (const v1::Finding& finding : raw.findings()) {

@@ -204,6 +204,7 @@ std::optional<Array> Scope::ArrayOf(Value value) const {
   array.fortran = operands[2] == 1;
   array.shape = absl::Span<const int64_t>(view_->graph().ints().data() + operands[4], operands[3]);
   array.bytes = Buffer(operands[1]);
+  if (!view_->Spend(1 + array.bytes.size() / sizeof(uint64_t))) return std::nullopt;
   return array;
 }
 

@@ -94,6 +94,7 @@ class Scope {
   std::optional<double> Number(Value value) const;
   // Python's or numpy's.
   std::optional<bool> Bool(Value value) const;
+  // nullopt too once the view is exhausted.
   std::optional<Array> ArrayOf(Value value) const;
   // The bytes of a buffer.
   absl::Span<const uint8_t> Buffer(uint32_t index) const;

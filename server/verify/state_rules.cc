@@ -17,10 +17,6 @@ namespace {
 using policy::CompiledRule;
 using policy::Literal;
 
-// A container that many attributes share is walked once for each; without a limit a small
-// graph could ask for nodes x attributes steps.
-constexpr uint64_t kWalksPerNode = 8;
-
 bool Equals(const Scope& scope, Value value, const Literal& literal) {
   if (std::holds_alternative<std::monostate>(literal)) return scope.view().IsNone(value);
   if (const bool* truth = std::get_if<bool>(&literal)) {
@@ -59,10 +55,7 @@ std::optional<int64_t> Dimension(const Scope& scope, const Instance& object,
 }  // namespace
 
 StateChecker::StateChecker(const Scope* scope, Findings* findings, std::vector<Edit>* edits)
-    : scope_(*scope),
-      findings_(findings),
-      edits_(edits),
-      walk_budget_(kWalksPerNode * scope->view().size()) {}
+    : scope_(*scope), findings_(findings), edits_(edits) {}
 
 bool StateChecker::Refuse(const Instance& object, absl::string_view rule_id, absl::string_view key,
                           std::string message) {
@@ -233,10 +226,6 @@ std::string StateChecker::WhyNotClasses(const CompiledRule& rule, Value value) {
   while (!stack.empty()) {
     const NodeId id = stack.back();
     stack.pop_back();
-    if (walk_budget_-- == 0) {
-      walk_budget_ = 0;
-      return "containers are shared by too many attributes";
-    }
     const v1::NodeKind kind = scope_.view().kind(id);
     const bool instance = kind == v1::NODE_KIND_OBJECT || kind == v1::NODE_KIND_CALL;
     if (instance || kind == v1::NODE_KIND_GLOBAL) {
@@ -249,6 +238,8 @@ std::string StateChecker::WhyNotClasses(const CompiledRule& rule, Value value) {
     }
     if (scope_.topology().holds_instance[id] == 0) continue;
     const Children children = scope_.view().children(id);
+    // Many attributes may share it, and it is walked for each of them.
+    if (!scope_.view().Spend(1 + children.count)) return "it is shared by too many attributes";
     for (uint32_t i = 0; i < children.count; ++i) {
       if (children[i] != kAbsent && seen.insert(children[i]).second) stack.push_back(children[i]);
     }

@@ -39,8 +39,6 @@ class StateChecker {
   const Scope& scope_;
   Findings* findings_;
   std::vector<Edit>* edits_;
-  // Steps that walks through containers may still take; see state_rules.cc.
-  uint64_t walk_budget_;
 };
 
 }  // namespace loadlock::verify

@@ -26,6 +26,9 @@ struct Caps {
   uint64_t max_nodes = 10'000'000;
   // Nesting of nodes; an honest worker stops at Job.max_depth containers.
   uint32_t max_depth = 1000;
+  // Bytes of memory that the decoded graph may take here. An honest worker holds it on its own
+  // heap as well, so that Job.max_heap_bytes refuses no honest one.
+  uint64_t max_memory_bytes = uint64_t{1} << 30;
 };
 
 // The bytes that buffers are ranges of: sealed, mapped read-only by the daemon.

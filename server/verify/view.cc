@@ -4,8 +4,33 @@
 
 namespace loadlock::verify {
 
+namespace {
+
+// Fitted models of scikit-learn take up to 3 steps an element, large or small. A step takes some
+// nanoseconds, so that this bounds the checks of 10^7 nodes to some seconds.
+constexpr uint64_t kStepsPerElement = 32;
+// Room for the fixed costs of small graphs.
+constexpr uint64_t kBaseSteps = 1'000'000;
+// Elements of arrays are read in a row, which is as much faster than following operands.
+constexpr uint64_t kBytesPerElement = 8;
+
+uint64_t StepsFor(const v1::Graph& graph) {
+  uint64_t elements =
+      static_cast<uint64_t>(graph.kinds_size()) + static_cast<uint64_t>(graph.operands_size()) +
+      static_cast<uint64_t>(graph.ints_size()) + static_cast<uint64_t>(graph.floats_size()) +
+      static_cast<uint64_t>(graph.strings_size());
+  // DecodeGraph bounds the sum to a small multiple of what there is.
+  for (const uint64_t length : graph.buffer_lengths()) elements += length / kBytesPerElement;
+  return kBaseSteps + kStepsPerElement * elements;
+}
+
+}  // namespace
+
 View::View(const v1::Graph* graph)
-    : graph_(graph), kinds_(graph->kinds().data()), operands_(graph->operands().data()) {
+    : graph_(graph),
+      kinds_(graph->kinds().data()),
+      operands_(graph->operands().data()),
+      steps_left_(StepsFor(*graph)) {
   starts_.reserve(static_cast<size_t>(graph->operand_counts_size()) + 1);
   uint32_t next = 0;
   for (const uint32_t count : graph->operand_counts()) {
@@ -13,6 +38,11 @@ View::View(const v1::Graph* graph)
     next += count;
   }
   starts_.push_back(next);
+}
+
+bool View::Spend(uint64_t elements) const {
+  steps_left_ = elements < steps_left_ ? steps_left_ - elements : 0;
+  return steps_left_ != 0;
 }
 
 Children View::children(NodeId id) const {
@@ -85,6 +115,8 @@ Sequence::Sequence(const View& view, Value value) {
       nodes_ = operands.data();
       count_ = static_cast<uint32_t>(operands.size());
       ok_ = true;
+      // Exhaustion shows at the next look-up; a sequence itself never changes its answers.
+      (void)view.Spend(count_);
       return;
     case v1::NODE_KIND_LIST_INT:
     case v1::NODE_KIND_TUPLE_INT:
@@ -104,6 +136,7 @@ Sequence::Sequence(const View& view, Value value) {
   first_ = operands[0];
   count_ = operands[1];
   ok_ = true;
+  (void)view.Spend(count_);
 }
 
 Value Sequence::operator[](uint32_t i) const {
@@ -116,13 +149,10 @@ Mapping::Mapping(const View& view, Value value) : view_(&view) {
   kind_ = view.kind(value.index);
   operands_ = view.operands(value.index).data();
   ok_ = true;
-  str_keys_ = true;
-  if (kind_ == v1::NODE_KIND_DICT_STR_INT || kind_ == v1::NODE_KIND_DICT_STR_FLOAT) {
-    count_ = operands_[2];
-    return;
-  }
-  count_ = static_cast<uint32_t>(view.operands(value.index).size() / 2);
-  if (kind_ == v1::NODE_KIND_DICT_STR) return;
+  const bool packed = kind_ == v1::NODE_KIND_DICT_STR_INT || kind_ == v1::NODE_KIND_DICT_STR_FLOAT;
+  count_ = packed ? operands_[2] : static_cast<uint32_t>(view.operands(value.index).size() / 2);
+  str_keys_ = view.Spend(count_);
+  if (packed || kind_ == v1::NODE_KIND_DICT_STR) return;
   for (uint32_t i = 0; i < count_ && str_keys_; ++i) str_keys_ = view.Str(key(i)).has_value();
 }
 
@@ -154,6 +184,8 @@ Value Mapping::value(uint32_t i) const {
 absl::string_view Mapping::str_key(uint32_t i) const { return *view_->Str(key(i)); }
 
 std::optional<Value> Mapping::Find(absl::string_view wanted) const {
+  // Of something else than a dict, or of an object without state.
+  if (count_ == 0 || !view_->Spend(count_)) return std::nullopt;
   for (uint32_t i = 0; i < count_; ++i) {
     const auto text = view_->Str(key(i));
     if (text && *text == wanted) return value(i);

@@ -43,8 +43,14 @@ struct Value {
 
 class View {
  public:
-  // `graph` must outlive the view and not change.
+  // `graph` must outlive the view and not change. For one thread.
   explicit View(const v1::Graph* graph);
+
+  // Notes that looking at `elements` of something comes next. False, for good, once the checks of
+  // this graph have cost too much: what is shared is looked at once for each that shares it, so
+  // that a few megabytes could ask for hours. Who gets false stops; the graph is refused.
+  [[nodiscard]] bool Spend(uint64_t elements) const;
+  bool exhausted() const { return steps_left_ == 0; }
 
   uint32_t size() const { return static_cast<uint32_t>(starts_.size()) - 1; }
   NodeId root() const { return graph_->root(); }
@@ -83,6 +89,7 @@ class View {
   const uint32_t* operands_;
   // Place of each node's first operand, and one more: the end.
   std::vector<uint32_t> starts_;
+  mutable uint64_t steps_left_;
 };
 
 bool IsListKind(v1::NodeKind kind);
@@ -112,14 +119,15 @@ class Mapping {
  public:
   Mapping(const View& view, Value value);
   bool ok() const { return ok_; }
-  // True if every key is an exact str.
+  // True if every key is an exact str; false too once the view is exhausted.
   bool str_keys() const { return str_keys_; }
   uint32_t size() const { return count_; }
   Value key(uint32_t i) const;
   Value value(uint32_t i) const;
   // Only with str_keys.
   absl::string_view str_key(uint32_t i) const;
-  // The value of a str key; keys that are no str are passed over.
+  // The value of a str key; keys that are no str are passed over. nullopt too once the view is
+  // exhausted.
   std::optional<Value> Find(absl::string_view wanted) const;
 
  private:

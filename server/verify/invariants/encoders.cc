@@ -24,7 +24,7 @@ Sequence Elements(const Scope& scope, Value value) {
 // Number of categories of each feature.
 Check ReadCategories(const Scope& scope, const Instance& encoder, std::vector<int64_t>* counts) {
   const absl::string_view key = "categories_";
-  const Sequence categories(scope.view(), *encoder.Get(key));
+  const Sequence categories(scope.view(), encoder.Get(key).value_or(Value::Node(kAbsent)));
   const std::optional<int64_t> features = IntOf(scope, encoder, "n_features_in_");
   if (!features || !categories.ok() || int64_t{categories.size()} != *features) {
     return Broken{key, "categories_ are not one array a feature"};

@@ -39,8 +39,9 @@ Check CheckPerTree(const Scope& scope, const Instance& forest, absl::string_view
   }
   for (uint32_t i = 0; i < arrays.size(); ++i) {
     const std::optional<Array> array = scope.ArrayOf(arrays[i]);
-    const Value tree = *scope.InstanceOf(estimators[i])->Get("tree_");
-    const Mapping state(scope.view(), Value::Node(scope.view().operands(tree.index)[2]));
+    const std::optional<Value> tree = scope.InstanceOf(estimators[i])->Get("tree_");
+    if (!tree) return Broken{key, "a tree is missing"};
+    const Mapping state(scope.view(), Value::Node(scope.view().operands(tree->index)[2]));
     const std::optional<Value> count = state.Find("node_count");
     if (!array || !count || array->rank() != 1 || scope.Int(*count) != array->shape[0]) {
       return Broken{key, "an array is not as long as its tree has nodes"};
