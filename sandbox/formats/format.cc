@@ -10,12 +10,7 @@
 namespace loadlock::formats {
 namespace {
 
-graph::Refusal Refuse(const char* rule, std::string message) {
-  graph::Refusal refusal;
-  refusal.rule_id = rule;
-  refusal.message = std::move(message);
-  return refusal;
-}
+using graph::Refuse;
 
 void DetectAndParse(const Input& input, Output* output) {
   if (input.artifact.empty()) {

@@ -1,6 +1,16 @@
 #include "sandbox/graph/refusal.h"
 
+#include <utility>
+
 namespace loadlock::graph {
+
+Refusal Refuse(std::string_view rule_id, std::string message, std::optional<uint64_t> byte_offset) {
+  Refusal refusal;
+  refusal.rule_id = rule_id;
+  refusal.message = std::move(message);
+  refusal.byte_offset = byte_offset;
+  return refusal;
+}
 
 std::string Quote(std::string_view raw, size_t max) {
   constexpr char kHex[] = "0123456789abcdef";

@@ -28,6 +28,10 @@ struct Refusal {
   std::optional<uint64_t> byte_offset;
 };
 
+// A refusal that needs no more than this.
+Refusal Refuse(std::string_view rule_id, std::string message,
+               std::optional<uint64_t> byte_offset = std::nullopt);
+
 // Artifact bytes made safe to print: printable ASCII stays, everything else becomes \xNN; at
 // most `max` bytes of input are shown, then "...".
 std::string Quote(std::string_view raw, size_t max = 80);

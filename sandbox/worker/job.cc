@@ -74,10 +74,9 @@ void Describe(const formats::Output& output, graph::Encoded* encoded, v1::Worker
     // No library refers to that many names; the report could not list them.
     result->clear_findings();
     result->clear_globals();
-    graph::Refusal refusal;
-    refusal.rule_id = "BUDGET_NODES";
-    refusal.message = "the artifact refers to more names than a report can list";
-    AddRefusal(refusal, result);
+    AddRefusal(
+        graph::Refuse("BUDGET_NODES", "the artifact refers to more names than a report can list"),
+        result);
   }
   if (result->findings_size() > 0) *encoded = {};
   result->set_graph_bytes(encoded->graph.size());

@@ -12,6 +12,8 @@
 namespace loadlock::compress {
 namespace {
 
+using graph::Refuse;
+
 // Output goes to the decoded file in pieces of this size: it stays in the second-level cache,
 // and is above the block size (64 KiB) that lz4's writers choose.
 constexpr size_t kChunk = size_t{256} << 10;
@@ -28,14 +30,6 @@ constexpr Codec kCodecs[] = {
     {"xz", MatchesXz, NoHeaderProblem, MakeXz, kXzMemory},
     {"lz4", MatchesLz4, Lz4HeaderProblem, MakeLz4, kLz4Memory},
 };
-
-graph::Refusal Refuse(const char* rule, std::string message, uint64_t offset) {
-  graph::Refusal refusal;
-  refusal.rule_id = rule;
-  refusal.message = std::move(message);
-  refusal.byte_offset = offset;
-  return refusal;
-}
 
 // Heap that is charged while the library lives.
 class HeapCharge {

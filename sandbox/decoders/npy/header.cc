@@ -11,15 +11,9 @@
 namespace loadlock::npy {
 namespace {
 
-constexpr uint8_t kMagic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+using graph::Refuse;
 
-graph::Refusal Refuse(const char* rule, std::string message, uint64_t offset) {
-  graph::Refusal refusal;
-  refusal.rule_id = rule;
-  refusal.message = std::move(message);
-  refusal.byte_offset = offset;
-  return refusal;
-}
+constexpr uint8_t kMagic[] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 
 graph::Refusal Truncated(uint64_t offset) {
   return Refuse("TRUNCATED", "the file ends inside the .npy header", offset);

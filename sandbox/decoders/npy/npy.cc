@@ -16,12 +16,8 @@ namespace {
 using graph::NodeId;
 using pickle::ParseResult;
 
-ParseResult Refuse(std::string rule, std::string message, uint64_t offset) {
-  graph::Refusal refusal;
-  refusal.rule_id = std::move(rule);
-  refusal.message = std::move(message);
-  refusal.byte_offset = offset;
-  return {graph::kNoNode, std::move(refusal)};
+ParseResult Refuse(std::string_view rule, std::string message, uint64_t offset) {
+  return {graph::kNoNode, graph::Refuse(rule, std::move(message), offset)};
 }
 
 // Turns what the header says into dtype nodes by the rules of decoders/numpy.

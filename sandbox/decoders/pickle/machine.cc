@@ -77,12 +77,8 @@ bool Machine::Fail(const char* rule, std::string message) {
     rule = budget_.exhausted_rule();
     message = "the pickle costs more than the request may use";
   }
-  graph::Refusal refusal;
-  refusal.rule_id = rule;
-  refusal.message = std::move(message);
-  refusal.opcode = OpcodeName(op_);
-  refusal.byte_offset = op_offset_;
-  result_.refusal = std::move(refusal);
+  result_.refusal = graph::Refuse(rule, std::move(message), op_offset_);
+  result_.refusal->opcode = OpcodeName(op_);
   return false;
 }
 

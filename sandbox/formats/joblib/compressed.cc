@@ -20,9 +20,7 @@ const compress::Codec* FindCodec(bytes::Bytes artifact) {
 }
 
 void Refuse(const char* rule, std::string message, Output* output) {
-  graph::Refusal& refusal = output->refusals.emplace_back();
-  refusal.rule_id = rule;
-  refusal.message = std::move(message);
+  output->refusals.push_back(graph::Refuse(rule, std::move(message)));
 }
 
 // Whether the decompressed content may be parsed as a pickle; refuses if not.

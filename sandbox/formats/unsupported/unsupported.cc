@@ -124,9 +124,8 @@ const char* IdentifyUnsupported(Bytes artifact) {
 void RefuseUnsupported(const Input& input, Output* output) {
   const Unsupported* format = Find(input.artifact);
   output->format = format->name;
-  graph::Refusal& refusal = output->refusals.emplace_back();
-  refusal.rule_id = "UNKNOWN_FORMAT";
-  refusal.message = absl::StrCat("this is ", format->what);
+  output->refusals.push_back(
+      graph::Refuse("UNKNOWN_FORMAT", absl::StrCat("this is ", format->what)));
 }
 
 }  // namespace loadlock::formats

@@ -161,9 +161,6 @@ class Printer {
   }
 
   std::string Value(uint32_t index) {
-    const auto str = [this](uint32_t i) { return Str(i); };
-    const auto integer = [this](uint32_t i) { return Int(i); };
-    const auto real = [this](uint32_t i) { return Float(i); };
     switch (g_.kinds(static_cast<int>(index))) {
       case v1::NODE_KIND_NONE:
         return "None";
@@ -193,6 +190,20 @@ class Printer {
         return absl::StrCat("y", BufferHex(Op(index, 0)));
       case v1::NODE_KIND_BYTEARRAY_BUFFER:
         return absl::StrCat("bytearray ", BufferHex(Op(index, 0)));
+      case v1::NODE_KIND_GLOBAL: {
+        const auto& global = g_.globals(static_cast<int>(Op(index, 0)));
+        return absl::StrCat("<", global.module(), ".", global.name(), ">");
+      }
+      default:
+        return Container(index);
+    }
+  }
+
+  std::string Container(uint32_t index) {
+    const auto str = [this](uint32_t i) { return Str(i); };
+    const auto integer = [this](uint32_t i) { return Int(i); };
+    const auto real = [this](uint32_t i) { return Float(i); };
+    switch (g_.kinds(static_cast<int>(index))) {
       case v1::NODE_KIND_LIST:
         return absl::StrCat("[", Edges(index, false), "]");
       case v1::NODE_KIND_LIST_INT:
@@ -227,10 +238,13 @@ class Printer {
         return absl::StrCat("slice(", Edges(index, false), ")");
       case v1::NODE_KIND_RANGE:
         return absl::StrCat("range(", Edges(index, false), ")");
-      case v1::NODE_KIND_GLOBAL: {
-        const auto& global = g_.globals(static_cast<int>(Op(index, 0)));
-        return absl::StrCat("<", global.module(), ".", global.name(), ">");
-      }
+      default:
+        return Object(index);
+    }
+  }
+
+  std::string Object(uint32_t index) {
+    switch (g_.kinds(static_cast<int>(index))) {
       case v1::NODE_KIND_OBJECT:
         return Instance(index, "new");
       case v1::NODE_KIND_CALL:
