@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -17,9 +17,6 @@
 
 namespace loadlock::store {
 namespace {
-
-// Small enough to stay in the second-level cache between read and write.
-constexpr size_t kCopyChunk = size_t{256} << 10;
 
 absl::Status TooLarge(uint64_t max_bytes) {
   return observe::LimitReached("max_artifact_bytes", max_bytes, "the artifact is larger");
@@ -69,27 +66,60 @@ absl::StatusOr<Intake> Intake::Start(uint64_t expected_size, uint64_t max_bytes)
   if (expected_size <= kInlineHashBytes) {
     intake.inline_hash_ = std::make_unique<class Sha256>();
   } else {
-    absl::StatusOr<channel::UniqueFd> reader = ReadOnly(intake.fd_);
-    if (!reader.ok()) return reader.status();
-    intake.hashing_ = std::make_unique<HashTask>(*std::move(reader));
+    intake.hashing_ = std::make_unique<HashTask>();
   }
   return intake;
 }
 
 absl::Status Intake::Append(absl::string_view bytes) {
+  if (hashing_ == nullptr) return Take(bytes);
+  while (!bytes.empty()) {
+    const absl::Span<char> room = Room(bytes.size());
+    std::memcpy(room.data(), bytes.data(), room.size());
+    if (absl::Status status = Take({room.data(), room.size()}); !status.ok()) return status;
+    bytes.remove_prefix(room.size());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> Intake::AppendFrom(int fd, uint64_t most) {
+  const absl::Span<char> room = Room(most);
+  ssize_t got = 0;
+  do {
+    got = pread(fd, room.data(), room.size(), static_cast<off_t>(size_));
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    return observe::Error(absl::StatusCode::kUnavailable, "READ_FAILED",
+                          "reading the artifact failed");
+  }
+  const auto count = static_cast<size_t>(got);
+  if (absl::Status status = Take({room.data(), count}); !status.ok()) return status;
+  return count;
+}
+
+absl::Span<char> Intake::Room(uint64_t most) {
+  if (hashing_ == nullptr) {
+    buffer_.resize(std::min<uint64_t>(most, kInlineHashBytes));
+    return absl::MakeSpan(buffer_);
+  }
+  const absl::Span<uint8_t> room = hashing_->Next();
+  return {reinterpret_cast<char*>(room.data()), std::min<size_t>(most, room.size())};
+}
+
+// `bytes` are in the last Room if they are hashed by the task. What is hashed is what is written,
+// and nobody else can write to the file.
+absl::Status Intake::Take(absl::string_view bytes) {
   if (bytes.size() > max_bytes_ - size_) return TooLarge(max_bytes_);
-  if (absl::Status status = WriteAll(fd_.get(), bytes); !status.ok()) return status;
-  size_ += bytes.size();
   if (hashing_ != nullptr) {
-    hashing_->Announce(size_);
+    hashing_->Submit(bytes.size());
   } else {
     const absl::Time start = absl::Now();
-    // The bytes just written, and nobody else can write to the file.
     inline_hash_->Update(
         absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
     inline_hash_time_ += absl::Now() - start;
   }
-  return absl::OkStatus();
+  size_ += bytes.size();
+  return WriteAll(fd_.get(), bytes);
 }
 
 absl::StatusOr<Artifact> Intake::Finish() {
@@ -117,23 +147,14 @@ absl::StatusOr<Artifact> TakeFile(int fd, uint64_t size, uint64_t max_bytes) {
   if (size > max_bytes) return TooLarge(max_bytes);
   absl::StatusOr<Intake> intake = Intake::Start(size, max_bytes);
   if (!intake.ok()) return intake.status();
-  std::vector<char> buffer(std::min<uint64_t>(size, kCopyChunk));
   while (intake->size() < size) {
-    const size_t want = std::min<uint64_t>(size - intake->size(), buffer.size());
-    const ssize_t got = pread(fd, buffer.data(), want, static_cast<off_t>(intake->size()));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      return observe::Error(absl::StatusCode::kUnavailable, "READ_FAILED",
-                            "reading the artifact failed");
-    }
-    if (got == 0) {
+    absl::StatusOr<uint64_t> got = intake->AppendFrom(fd, size - intake->size());
+    if (!got.ok()) return got.status();
+    if (*got == 0) {
       return observe::Error(
           absl::StatusCode::kAborted, "FILE_CHANGED",
           absl::StrCat("the file shrank from ", size, " to ", intake->size(), " bytes"));
     }
-    const absl::Status status =
-        intake->Append(absl::string_view(buffer.data(), static_cast<size_t>(got)));
-    if (!status.ok()) return status;
   }
   return intake->Finish();
 }

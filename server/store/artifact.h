@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "sandbox/channel/unique_fd.h"
 
 namespace loadlock::store {
@@ -62,14 +64,20 @@ class Intake {
   Intake(Intake&&) noexcept;
   ~Intake();
 
-  // RESOURCE_EXHAUSTED beyond max_bytes; then the intake is dead.
+  // RESOURCE_EXHAUSTED beyond max_bytes, or without memory; then the intake is dead.
   absl::Status Append(absl::string_view bytes);
+  // Appends up to `most` bytes of the file, from the offset size() on, and says how many; 0 at its
+  // end. UNAVAILABLE if reading fails, else as Append.
+  absl::StatusOr<uint64_t> AppendFrom(int fd, uint64_t most);
   uint64_t size() const { return size_; }
   // Seals. Once, at the end.
   absl::StatusOr<Artifact> Finish();
 
  private:
   Intake() = default;
+  // Where the next bytes may be put: up to `most`, at least one.
+  absl::Span<char> Room(uint64_t most);
+  absl::Status Take(absl::string_view bytes);
 
   channel::UniqueFd fd_;
   uint64_t size_ = 0;
@@ -77,6 +85,7 @@ class Intake {
   absl::Time started_;
   std::unique_ptr<class Sha256> inline_hash_;  // Small artifacts.
   absl::Duration inline_hash_time_;
+  std::vector<char> buffer_;           // Room where no task has some.
   std::unique_ptr<HashTask> hashing_;  // Large ones.
 };
 

@@ -1,22 +1,14 @@
 #include "server/store/hash_task.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "server/store/memfd.h"
 #include "server/store/sha256.h"
 
 namespace loadlock::store {
-namespace {
-
-// Mapped and hashed at once, then unmapped, so that the daemon's resident memory does not grow with
-// the artifact. A multiple of the page size.
-constexpr uint64_t kWindow = uint64_t{2} << 20;
-
-}  // namespace
-
-HashTask::HashTask(channel::UniqueFd fd) : fd_(std::move(fd)), thread_([this] { Run(); }) {}
+HashTask::HashTask()
+    : memory_(std::make_unique_for_overwrite<uint8_t[]>(kPieces * kPieceBytes)),
+      thread_([this] { Run(); }) {}
 
 HashTask::~HashTask() {
   {
@@ -27,10 +19,17 @@ HashTask::~HashTask() {
   thread_.join();
 }
 
-void HashTask::Announce(uint64_t bytes) {
+absl::Span<uint8_t> HashTask::Next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return submitted_ - hashed_ < kPieces; });
+  return {Place(submitted_), kPieceBytes};
+}
+
+void HashTask::Submit(size_t size) {
   {
     const std::lock_guard lock(mutex_);
-    available_ = bytes;
+    sizes_[submitted_ % kPieces] = size;
+    ++submitted_;
   }
   changed_.notify_all();
 }
@@ -59,34 +58,32 @@ absl::Duration HashTask::elapsed() const {
   return elapsed_;
 }
 
-uint64_t HashTask::NextEnd(uint64_t from, bool* stop) {
+bool HashTask::Take(absl::Span<const uint8_t>* piece) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return stop_ || closed_ || available_ >= from + kWindow; });
-  *stop = stop_;
-  return std::min(available_, from + kWindow);
+  changed_.wait(lock, [this] { return stop_ || closed_ || submitted_ > hashed_; });
+  if (stop_ || submitted_ == hashed_) return false;
+  *piece = {Place(hashed_), sizes_[hashed_ % kPieces]};
+  return true;
 }
 
 void HashTask::Run() {
   Sha256 hash;
-  absl::Status failure;
   absl::Duration spent;
-  uint64_t from = 0;
-  while (failure.ok()) {
-    bool stop = false;
-    const uint64_t end = NextEnd(from, &stop);
-    if (stop) failure = absl::CancelledError("hashing was stopped");
-    if (stop || end == from) break;
+  absl::Span<const uint8_t> piece;
+  while (Take(&piece)) {
     const absl::Time start = absl::Now();
-    absl::StatusOr<Mapping> window =
-        Mapping::Map(fd_.get(), from, end - from, Mapping::Pages::kNow);
-    if (window.ok()) hash.Update(window->bytes());
-    failure = window.status();
+    hash.Update(piece);
     spent += absl::Now() - start;
-    from = end;
+    {
+      const std::lock_guard lock(mutex_);
+      ++hashed_;
+    }
+    changed_.notify_all();
   }
-  absl::StatusOr<std::string> digest = failure.ok() ? hash.FinishHex() : failure;
+  absl::StatusOr<std::string> digest = hash.FinishHex();
   {
     const std::lock_guard lock(mutex_);
+    // A task that was stopped has no digest that anybody could ask for.
     digest_ = std::move(digest);
     elapsed_ = spent;
     done_ = true;

@@ -81,7 +81,7 @@ absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes) {
   return size;
 }
 
-absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size, Pages pages) {
+absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size) {
   Mapping mapping;
   if (size == 0) return mapping;
   if (size <= kCopyBytes) {
@@ -92,8 +92,7 @@ absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size, Pag
     return mapping;
   }
   // Private, because a shared mapping of a file that may be written keeps it from being sealed.
-  const int flags = MAP_PRIVATE | (pages == Pages::kNow ? MAP_POPULATE : 0);
-  void* address = mmap(nullptr, size, PROT_READ, flags, fd, static_cast<off_t>(offset));
+  void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
   if (address == MAP_FAILED) return Errno(errno, "mmap");
   mapping.bytes_ = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
   return mapping;

@@ -36,11 +36,8 @@ absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes);
 class Mapping {
  public:
   Mapping() = default;
-  // Whether pages are mapped when they are first read, or all at once: cheaper if all will be read.
-  enum class Pages { kOnDemand, kNow };
   // `size` 0 gives an empty mapping.
-  static absl::StatusOr<Mapping> Map(int fd, uint64_t offset, uint64_t size,
-                                     Pages pages = Pages::kOnDemand);
+  static absl::StatusOr<Mapping> Map(int fd, uint64_t offset, uint64_t size);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -15,6 +16,7 @@
 #include "server/store/memfd.h"
 #include "server/store/roots.h"
 #include "server/store/sha256.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::store {
 namespace {
@@ -40,9 +42,6 @@ std::string Pattern(size_t size) {
 class StoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/store_test.XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
     std::filesystem::create_directories(dir_ + "/root/sub");
     std::filesystem::create_directories(dir_ + "/root-not");
     Write("root/model", "abc");
@@ -53,11 +52,8 @@ class StoreTest : public ::testing::Test {
     ASSERT_TRUE(roots.ok()) << roots.status();
     roots_ = *std::move(roots);
   }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
 
-  void Write(const std::string& name, const std::string& text) {
-    std::ofstream(dir_ + "/" + name) << text;
-  }
+  void Write(const std::string& name, const std::string& text) { folder_.Write(name, text); }
   void Link(const std::string& target, const std::string& name) {
     ASSERT_EQ(symlink(target.c_str(), (dir_ + "/" + name).c_str()), 0);
   }
@@ -65,7 +61,8 @@ class StoreTest : public ::testing::Test {
     return roots_.OpenFile(dir_ + "/" + name).status();
   }
 
-  std::string dir_;
+  const testing::TempFolder folder_;
+  const std::string dir_ = folder_.path();
   Roots roots_;
 };
 
@@ -200,11 +197,31 @@ INSTANTIATE_TEST_SUITE_P(Sizes, SizesTest,
                          ::testing::Values(0, 1, 4095, kInlineHashBytes, kInlineHashBytes + 1,
                                            (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 7'000'003));
 
+TEST_F(StoreTest, BytesInOddPiecesAreHashedInOrder) {
+  const std::string bytes = Pattern(1'500'007);
+  absl::StatusOr<Intake> intake = Intake::Start(kInlineHashBytes + 1, bytes.size());
+  ASSERT_TRUE(intake.ok());
+  size_t from = 0;
+  for (size_t piece = 1; from < bytes.size(); piece = piece * 3 + 1) {
+    ASSERT_TRUE(intake->Append(absl::string_view(bytes).substr(from, piece)).ok());
+    from += std::min(piece, bytes.size() - from);
+  }
+  ASSERT_TRUE(intake->Append("").ok());
+  absl::StatusOr<Artifact> artifact = intake->Finish();
+  ASSERT_TRUE(artifact.ok()) << artifact.status();
+  EXPECT_EQ(artifact->size(), bytes.size());
+  EXPECT_EQ(*artifact->Sha256(), HashOf(bytes));
+}
+
 TEST_F(StoreTest, CapIsEnforced) {
   EXPECT_EQ(TakeBytes("abc", 2).status().code(), StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(TakeBytes("abc", 2).status().message()), HasSubstr("max_artifact_bytes"));
   EXPECT_TRUE(TakeBytes("abc", 3).ok());
   absl::StatusOr<Intake> intake = Intake::Start(0, 4);
+  ASSERT_TRUE(intake.ok());
+  EXPECT_TRUE(intake->Append("abc").ok());
+  EXPECT_EQ(intake->Append("de").code(), StatusCode::kResourceExhausted);
+  intake = Intake::Start(kInlineHashBytes + 1, 4);  // With a thread that hashes.
   ASSERT_TRUE(intake.ok());
   EXPECT_TRUE(intake->Append("abc").ok());
   EXPECT_EQ(intake->Append("de").code(), StatusCode::kResourceExhausted);
