@@ -221,10 +221,10 @@ TEST_F(StoreTest, CapIsEnforced) {
   ASSERT_TRUE(intake.ok());
   EXPECT_TRUE(intake->Append("abc").ok());
   EXPECT_EQ(intake->Append("de").code(), StatusCode::kResourceExhausted);
-  intake = Intake::Start(kInlineHashBytes + 1, 4);  // With a thread that hashes.
-  ASSERT_TRUE(intake.ok());
-  EXPECT_TRUE(intake->Append("abc").ok());
-  EXPECT_EQ(intake->Append("de").code(), StatusCode::kResourceExhausted);
+  absl::StatusOr<Intake> large = Intake::Start(kInlineHashBytes + 1, 4);  // Hashed by a thread.
+  ASSERT_TRUE(large.ok());
+  EXPECT_TRUE(large->Append("abc").ok());
+  EXPECT_EQ(large->Append("de").code(), StatusCode::kResourceExhausted);
 }
 
 TEST_F(StoreTest, AFileThatShrankIsAnError) {
