@@ -5,14 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <vector>
 
 #include "client/cpp/client.h"
 #include "client/cpp/errors.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::cli {
 namespace {
@@ -36,16 +35,8 @@ constexpr int kResourceExhausted = 8;
 // A daemon that answers from a list and remembers what it was asked.
 class AuditorTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/auditor_XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Item File(const std::string& name, uint64_t size) {
-    const fs::path path = folder_ / name;
-    std::ofstream(path) << std::string(size, 'x');
-    return {name, path, absl::OkStatus()};
+    return {name, folder_.Write(name, std::string(size, 'x')), absl::OkStatus()};
   }
   Auditor Make(bool remote, const Options& options = {}) {
     return Auditor(
@@ -63,7 +54,7 @@ class AuditorTest : public ::testing::Test {
         remote, options);
   }
 
-  fs::path folder_;
+  const support::TempFolder folder_;
   std::vector<v1::AuditModelRequest> requests_;
   std::vector<absl::Status> errors_;
 };
@@ -144,7 +135,7 @@ TEST_F(AuditorTest, PathsThatAreNotTextGoAsContent) {
 }
 
 TEST_F(AuditorTest, APipeInTheFilesPlaceDoesNotHangIt) {
-  const std::string path = folder_ / "fifo";
+  const std::string path = folder_.path() / "fifo";
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   EXPECT_EQ(Make(true).Audit({"fifo", path, absl::OkStatus()}).Decision(), ExitCode::kUndecided);
 }

@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "absl/strings/str_split.h"
 #include "client/cpp/client.h"
 #include "client/cpp/private_daemon.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::cli {
 namespace {
@@ -59,8 +59,6 @@ struct Result {
 class CommandTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "/command_XXXXXX";
-    folder_ = fs::canonical(mkdtemp(pattern.data()));
     fs::create_directory(folder_ / "tmp");
     fs::create_directory(folder_ / "d");
     // Private daemons make their directories here, so that what they leave is seen.
@@ -73,15 +71,13 @@ class CommandTest : public ::testing::Test {
     unsetenv("TMPDIR");
     unsetenv("LOADLOCK_ADDRESS");
     unsetenv("LOADLOCKD");
-    fs::remove_all(folder_);
   }
 
   static std::string Binary(const std::string& name) {
     return (fs::read_symlink("/proc/self/exe").parent_path() / name).string();
   }
   std::string Write(const std::string& name, const std::string& content) {
-    std::ofstream(folder_ / "d" / name, std::ios::binary) << content;
-    return folder_ / "d" / name;
+    return temp_.Write("d/" + name, content);
   }
 
   pid_t Spawn(std::vector<std::string> arguments, const std::string& out) {
@@ -131,7 +127,8 @@ class CommandTest : public ::testing::Test {
     return *std::move(daemon);
   }
 
-  fs::path folder_;
+  const support::TempFolder temp_;
+  const fs::path folder_ = temp_.path();
 };
 
 TEST_F(CommandTest, AcceptsAndLeavesNothingBehind) {

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::cli {
 namespace {
@@ -22,18 +22,7 @@ using ::testing::HasSubstr;
 
 class WalkTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/walk_XXXXXX";
-    folder_ = fs::canonical(mkdtemp(pattern.data()));
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string File(const std::string& name) {
-    const fs::path path = folder_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << name;
-    return path;
-  }
+  std::string File(const std::string& name) { return temp_.Write(name, name); }
 
   // Names below the folder; a problem is marked with "!".
   std::vector<std::string> Names(const std::vector<Item>& items) {
@@ -46,7 +35,8 @@ class WalkTest : public ::testing::Test {
     return names;
   }
 
-  fs::path folder_;
+  const support::TempFolder temp_;
+  const fs::path folder_ = temp_.path();
 };
 
 TEST_F(WalkTest, SortsFoldersAndKeepsTheOrderOfArguments) {

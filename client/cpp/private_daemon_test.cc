@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <sstream>
+
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::client {
 namespace {
@@ -20,34 +20,22 @@ using ::testing::HasSubstr;
 // Scripts in the daemon's place.
 class PrivateDaemonTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/private_daemon_XXXXXX";
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override {
-    unsetenv("LOADLOCKD");
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { unsetenv("LOADLOCKD"); }
 
   std::string Script(const std::string& body) {
-    const fs::path path = folder_ / "loadlockd";
-    std::ofstream(path) << "#!/bin/sh\n" << body << "\n";
+    const std::string path = temp_.Write("loadlockd", "#!/bin/sh\n" + body + "\n");
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }
-  std::string Read(const std::string& name) {
-    std::ifstream in(folder_ / name);
-    std::stringstream content;
-    content << in.rdbuf();
-    return content.str();
-  }
+  std::string Read(const std::string& name) { return temp_.Read(name); }
   PrivateDaemonOptions Options(const std::string& body) {
     PrivateDaemonOptions options;
     options.binary = Script(body);
     return options;
   }
 
-  fs::path folder_;
+  const support::TempFolder temp_;
+  const fs::path folder_ = temp_.path();
 };
 
 // Serves until its lifeline ends.

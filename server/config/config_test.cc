@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <variant>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "server/config/config_file.h"
 #include "server/config/flags.h"
 #include "server/config/resolve.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::config {
 namespace {
@@ -24,20 +24,15 @@ using ::testing::StartsWith;
 class ConfigTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "config_test.XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
     std::filesystem::create_directories(dir_ + "/bin");
     std::filesystem::create_directories(dir_ + "/share/loadlock/policies");
     std::filesystem::create_directories(dir_ + "/models");
     Write("bin/loadlock-worker", "");
     ASSERT_EQ(chmod((dir_ + "/bin/loadlock-worker").c_str(), 0755), 0);
   }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
 
   std::string Write(const std::string& name, const std::string& text) {
-    std::ofstream(dir_ + "/" + name) << text;
-    return dir_ + "/" + name;
+    return folder_.Write(name, text);
   }
 
   absl::StatusOr<Settings> WithFile(const std::string& text) {
@@ -65,7 +60,8 @@ class ConfigTest : public ::testing::Test {
     return Resolve(std::get<Flags>(*parsed), dir_ + "/bin");
   }
 
-  std::string dir_;
+  const support::TempFolder folder_;
+  const std::string dir_ = folder_.path();
 };
 
 TEST_F(ConfigTest, DefaultsWithoutFile) {

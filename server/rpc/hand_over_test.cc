@@ -8,7 +8,6 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -24,6 +23,7 @@
 #include "server/rpc/sockets.h"
 #include "server/store/artifact.h"
 #include "server/store/memfd.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::rpc {
 namespace {
@@ -37,9 +37,6 @@ struct Answer {
 class HandOverTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/hand_over_test.XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
     loop_ = *EventLoop::Create();
     stream_.emplace(*UnixListener::Bind(dir_ + "/s", SOCK_STREAM));
     packet_.emplace(*UnixListener::Bind(dir_ + "/s.fd", SOCK_SEQPACKET));
@@ -62,7 +59,6 @@ class HandOverTest : public ::testing::Test {
     connections_.reset();
     stream_.reset();
     packet_.reset();
-    std::filesystem::remove_all(dir_);
   }
 
   channel::UniqueFd Connect(const std::string& name, int type) const {
@@ -119,7 +115,8 @@ class HandOverTest : public ::testing::Test {
     return condition();
   }
 
-  std::string dir_;
+  const support::TempFolder folder_;
+  const std::string dir_ = folder_.path();
   CallerTable callers_;
   LeaseTable leases_{16};
   std::unique_ptr<EventLoop> loop_;

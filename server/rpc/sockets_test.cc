@@ -11,6 +11,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/temp_folder.h"
+
 namespace loadlock::rpc {
 namespace {
 
@@ -32,16 +34,9 @@ bool Connects(const std::string& path) {
 
 class SocketsTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/sockets_test.XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
-    path_ = dir_ + "/x.sock";
-  }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
-
-  std::string dir_;
-  std::string path_;
+  const support::TempFolder folder_;
+  const std::string dir_ = folder_.path();
+  const std::string path_ = dir_ + "/x.sock";
 };
 
 TEST_F(SocketsTest, MissingFolderIsMade0750) {

@@ -11,11 +11,10 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::rpc {
 namespace {
@@ -37,25 +36,8 @@ constexpr int kReadyFd = 21;
 }  // namespace
 
 TestFolder::TestFolder() {
-  std::string pattern = ::testing::TempDir() + "/loadlockd_test.XXXXXX";
-  EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-  dir_ = pattern;
-  std::filesystem::create_directories(path("policies"));
   std::filesystem::create_directories(path("models"));
   Write("policies/default.textproto", "name: 'default'\n");
-}
-
-TestFolder::~TestFolder() { std::filesystem::remove_all(dir_); }
-
-std::string TestFolder::Write(const std::string& name, const std::string& content) const {
-  std::ofstream(path(name), std::ios::binary) << content;
-  return path(name);
-}
-
-std::string TestFolder::Read(const std::string& name) const {
-  std::ostringstream text;
-  text << std::ifstream(path(name)).rdbuf();
-  return text.str();
 }
 
 TestDaemon::TestDaemon(const TestFolder& folder, const std::string& config)

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "loadlock/v1/service.grpc.pb.h"
 #include "sandbox/channel/unique_fd.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::rpc {
 
@@ -20,14 +21,15 @@ namespace loadlock::rpc {
 class TestFolder {
  public:
   TestFolder();
-  ~TestFolder();
-  std::string path(const std::string& name) const { return dir_ + "/" + name; }
+  std::string path(const std::string& name) const { return folder_.path() / name; }
   // Writes a file and returns its path.
-  std::string Write(const std::string& name, const std::string& content) const;
-  std::string Read(const std::string& name) const;
+  std::string Write(const std::string& name, const std::string& content) const {
+    return folder_.Write(name, content);
+  }
+  std::string Read(const std::string& name) const { return folder_.Read(name); }
 
  private:
-  std::string dir_;
+  support::TempFolder folder_;
 };
 
 // One run of loadlockd, killed by the destructor. Its standard error goes to `log` in the folder.

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 
@@ -61,7 +60,7 @@ class StoreTest : public ::testing::Test {
     return roots_.OpenFile(dir_ + "/" + name).status();
   }
 
-  const testing::TempFolder folder_;
+  const support::TempFolder folder_;
   const std::string dir_ = folder_.path();
   Roots roots_;
 };

@@ -43,11 +43,12 @@ ALLOWED = {
     "client/cli": ("client/cpp", "loadlock/v1", "google/"),
     "tests": ("sandbox/", "server/", "client/", "loadlock/v1", "google/"),
 }  # fmt: skip
-# Unit tests may look further: a policy test reads a graph that the graph builder made.
+# Unit tests may look further: a policy test reads a graph that the graph builder made. What tests of
+# several folders share stands in tests/support.
 TEST_EXTRA = {
-    "server": ("server/",),
-    "client": ("client/", "server/rpc/fd_protocol.h"),
-    "sandbox": ("sandbox/",),
+    "server": ("server/", "tests/support/"),
+    "client": ("client/", "tests/support/", "server/rpc/fd_protocol.h"),
+    "sandbox": ("sandbox/", "tests/support/"),
 }
 
 
