@@ -42,12 +42,13 @@ class HashTask {
 
  private:
   // Enough that neither side waits for the other's wake-up; small enough to stay in the cache.
-  static constexpr size_t kPieces = 4;
+  static constexpr size_t kPieces = 8;
   static constexpr size_t kPieceBytes = size_t{128} << 10;
 
   void Run();
-  // Waits for the next piece. Returns false at the end, or if the task was stopped.
-  bool Take(absl::Span<const uint8_t>* piece);
+  // Waits for the next piece, and says on which processor the caller was last. Returns false at the
+  // end, or if the task was stopped.
+  bool Take(absl::Span<const uint8_t>* piece, int* processor);
   uint8_t* Place(uint64_t piece) { return &memory_[piece % kPieces * kPieceBytes]; }
 
   const std::unique_ptr<uint8_t[]> memory_;
@@ -56,6 +57,7 @@ class HashTask {
   uint64_t submitted_ = 0;  // Pieces.
   uint64_t hashed_ = 0;     // Pieces.
   size_t sizes_[kPieces] = {};
+  int processor_ = -1;  // Of the last Submit.
   bool closed_ = false;
   bool stop_ = false;
   bool done_ = false;
