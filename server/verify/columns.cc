@@ -24,9 +24,6 @@ constexpr size_t kMaxNameBytes = 512;
 constexpr size_t kMaxBlobBytes = 4096;
 // Operands a node on average, as in the proto's limits.
 constexpr uint64_t kOperandsPerNode = 4;
-// Arrays may share bytes, as views do, but a list of a million views of one large array would
-// have to be handed over a million times.
-constexpr uint64_t kMaxSharing = 4;
 
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("graph: ", what));
@@ -78,8 +75,6 @@ absl::Status CheckBuffers(const v1::Graph& graph, const Buffers& buffers) {
   if (graph.buffer_offsets_size() != count || graph.buffer_lengths_size() != count) {
     return Malformed("buffer columns differ in length");
   }
-  const uint64_t most = kMaxSharing * (buffers.artifact.size() + buffers.decoded.size());
-  uint64_t total = 0;
   for (int i = 0; i < count; ++i) {
     uint64_t size = 0;
     switch (graph.buffer_sources(i)) {
@@ -96,8 +91,6 @@ absl::Status CheckBuffers(const v1::Graph& graph, const Buffers& buffers) {
     if (offset > size || graph.buffer_lengths(i) > size - offset) {
       return Malformed("a buffer lies outside of its bytes");
     }
-    total += graph.buffer_lengths(i);
-    if (total > most) return Malformed("buffers overlap so often that they hold too much");
   }
   return absl::OkStatus();
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/verify/checks.h"
 #include "server/verify/columns.h"
 #include "server/verify/edits.h"
@@ -21,6 +22,10 @@ class GraphIssuer {
 };
 
 namespace {
+
+// Arrays may share bytes, as views do, but a list of a million views of one large array would
+// have to be handed over a million times.
+constexpr uint64_t kMaxSharing = 4;
 
 bool HasError(const v1::WorkerResult& result) {
   for (const v1::Finding& finding : result.findings()) {
@@ -55,9 +60,33 @@ absl::Status ReportRefusal(const Input& input, Verdict* verdict) {
   return absl::OkStatus();
 }
 
+// No sum of that many lengths overflows: each lies within an artifact.
+uint64_t BytesOfBuffers(const v1::Graph& graph) {
+  uint64_t bytes = 0;
+  for (const uint64_t length : graph.buffer_lengths()) bytes += length;
+  return bytes;
+}
+
+v1::Finding TooMuchSharing(uint64_t bytes) {
+  v1::Finding finding;
+  finding.set_rule_id("ARRAY_BOUNDS");
+  finding.set_severity(v1::SEVERITY_ERROR);
+  finding.set_message(
+      absl::StrCat("the arrays share their bytes so often that handing them over "
+                   "would take ",
+                   bytes, " bytes"));
+  finding.set_object_path("$");
+  return finding;
+}
+
 absl::Status VerifyGraph(const Input& input, Verdict* verdict) {
   absl::StatusOr<v1::Graph> graph = DecodeGraph(input.graph, input.buffers, input.caps);
   if (!graph.ok()) return graph.status();
+  const uint64_t bytes = BytesOfBuffers(*graph);
+  if (bytes / kMaxSharing > input.buffers.artifact.size() + input.buffers.decoded.size()) {
+    *verdict->report.add_findings() = TooMuchSharing(bytes);
+    return absl::OkStatus();
+  }
   const absl::StatusOr<v1::Provenance> provenance =
       DecodeProvenance(input.provenance, graph->kinds_size());
   if (!provenance.ok()) return provenance.status();
@@ -82,8 +111,6 @@ absl::Status VerifyGraph(const Input& input, Verdict* verdict) {
   v1::Report& report = verdict->report;
   report.set_node_count(view.size());
   report.set_buffer_count(static_cast<uint64_t>(graph->buffer_lengths_size()));
-  uint64_t bytes = 0;
-  for (const uint64_t length : graph->buffer_lengths()) bytes += length;  // DecodeGraph bounds it
   report.set_buffer_bytes(bytes);
   std::vector<v1::Finding> more;
   ReportNames(input.result, *input.policy, &*graph, &report, &more);

@@ -19,7 +19,6 @@ uint64_t StepsFor(const v1::Graph& graph) {
       static_cast<uint64_t>(graph.kinds_size()) + static_cast<uint64_t>(graph.operands_size()) +
       static_cast<uint64_t>(graph.ints_size()) + static_cast<uint64_t>(graph.floats_size()) +
       static_cast<uint64_t>(graph.strings_size());
-  // DecodeGraph bounds the sum to a small multiple of what there is.
   for (const uint64_t length : graph.buffer_lengths()) elements += length / kBytesPerElement;
   return kBaseSteps + kStepsPerElement * elements;
 }
