@@ -8,7 +8,7 @@
 
 #include "absl/time/clock.h"
 #include "google/rpc/status.pb.h"
-#include "server/rpc/daemon_fixture.h"
+#include "server/rpc/testing/daemon_test_base.h"
 
 namespace loadlock::rpc {
 namespace {

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "server/rpc/daemon_fixture.h"
+#include "server/rpc/testing/daemon_test_base.h"
 
 namespace loadlock::rpc {
 namespace {

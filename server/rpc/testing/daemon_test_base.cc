@@ -1,4 +1,4 @@
-#include "server/rpc/daemon_fixture.h"
+#include "server/rpc/testing/daemon_test_base.h"
 
 #include <string_view>
 

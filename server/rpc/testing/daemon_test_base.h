@@ -1,6 +1,6 @@
 // For tests: a started loadlockd and the calls that every test of it makes.
-#ifndef LOADLOCK_SERVER_RPC_DAEMON_FIXTURE_H_
-#define LOADLOCK_SERVER_RPC_DAEMON_FIXTURE_H_
+#ifndef LOADLOCK_SERVER_RPC_TESTING_DAEMON_TEST_BASE_H_
+#define LOADLOCK_SERVER_RPC_TESTING_DAEMON_TEST_BASE_H_
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "server/rpc/testing_daemon.h"
+#include "server/rpc/testing/daemon.h"
 
 namespace loadlock::rpc {
 
@@ -38,4 +38,4 @@ class DaemonTest : public ::testing::Test {
 
 }  // namespace loadlock::rpc
 
-#endif  // LOADLOCK_SERVER_RPC_DAEMON_FIXTURE_H_
+#endif  // LOADLOCK_SERVER_RPC_TESTING_DAEMON_TEST_BASE_H_

@@ -1,4 +1,4 @@
-#include "server/rpc/testing_daemon.h"
+#include "server/rpc/testing/daemon.h"
 
 #include <fcntl.h>
 #include <grpcpp/create_channel.h>
