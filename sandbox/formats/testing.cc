@@ -63,7 +63,7 @@ bool Parsed::Names(std::string_view module, std::string_view name) const {
 Blob ReadTestFile(const std::string& name) {
   std::ifstream in(std::string(LOADLOCK_TESTDATA) + "/" + name + ".bin", std::ios::binary);
   if (!in) {
-    std::fprintf(stderr, "cannot read the test file %s\n", name.c_str());
+    (void)std::fprintf(stderr, "cannot read the test file %s\n", name.c_str());
     std::abort();
   }
   return Blob(std::istreambuf_iterator<char>(in), {});
@@ -75,7 +75,7 @@ std::vector<std::string> TestFiles() {
     if (entry.path().extension() == ".bin") names.push_back(entry.path().stem().string());
   }
   if (names.empty()) {
-    std::fprintf(stderr, "no test files in %s\n", LOADLOCK_TESTDATA);
+    (void)std::fprintf(stderr, "no test files in %s\n", LOADLOCK_TESTDATA);
     std::abort();
   }
   std::sort(names.begin(), names.end());

@@ -23,6 +23,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -131,6 +132,7 @@ double Rate(const std::string& socket, int clients, double seconds,
   const absl::Time end = start + absl::Seconds(seconds);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<size_t>(clients));
     for (int i = 0; i < clients; ++i) {
       threads.emplace_back([&socket, &request, &done, end] {
         const client::Client client = Connect(socket);
@@ -182,9 +184,10 @@ int Run(const std::string& socket, const std::string& file, double seconds) {
 }  // namespace loadlock
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
+  double seconds = 0;
+  if (argc != 4 || !absl::SimpleAtod(argv[3], &seconds)) {
     std::cerr << "bench_rpc SOCKET FILE SECONDS\n";
     return 2;
   }
-  return loadlock::Run(argv[1], argv[2], std::atof(argv[3]));
+  return loadlock::Run(argv[1], argv[2], seconds);
 }

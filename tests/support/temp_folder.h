@@ -2,8 +2,8 @@
 #define LOADLOCK_TESTS_SUPPORT_TEMP_FOLDER_H_
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>

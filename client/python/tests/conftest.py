@@ -6,7 +6,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from encoder import Encoder, GraphWriter
+from fake_daemon import FakeDaemon
 
+import loadlock
 from loadlock._rebuild import Columns, InlineBuffers, rebuild
 
 
@@ -16,6 +18,19 @@ def built(writer, trusts=None):
     return rebuild(
         columns, InlineBuffers(writer.buffers), writer.trusts if trusts is None else trusts
     )
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    made = FakeDaemon(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(daemon):
+    with loadlock.Client(daemon.address, timeout=10) as made:
+        yield made
 
 
 @pytest.fixture

@@ -6,24 +6,11 @@ import threading
 
 import grpc
 import pytest
-from fake_daemon import FakeDaemon, answer, fail
+from fake_daemon import answer, fail
 
 import loadlock
 from loadlock import _client
 from loadlock._proto import report_pb2, service_pb2
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    made = FakeDaemon(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(daemon):
-    with loadlock.Client(daemon.address, timeout=10) as made:
-        yield made
 
 
 def refused_report():

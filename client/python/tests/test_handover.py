@@ -7,25 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_daemon import ALL_SEALS, TOKEN, FakeDaemon, answer, by_descriptor, packet, sealed
+from fake_daemon import ALL_SEALS, TOKEN, answer, by_descriptor, packet, sealed
 
 import loadlock
 from loadlock._proto import service_pb2
 
 VALUE = {"a": np.arange(1000.0), "b": np.arange(12, dtype="u1").reshape(3, 4), "c": "text"}
-
-
-@pytest.fixture
-def daemon(tmp_path):
-    made = FakeDaemon(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(daemon):
-    with loadlock.Client(daemon.address, timeout=10) as made:
-        yield made
 
 
 def check(made):
