@@ -21,6 +21,7 @@ struct Refusal {
   std::string member_path;
   // Standard name of a pickle opcode.
   std::string opcode;
+  // Empty unless the root is known; a pickle names it last.
   std::string object_path;
   // Policy line that would allow it.
   std::string allow;
