@@ -89,10 +89,16 @@ void HashTask::Run() {
   absl::Duration spent;
   absl::Span<const uint8_t> piece;
   int processor = -1;
+  uint64_t taken = 0;
+  uint64_t next_move = 1;
   while (Take(&piece, &processor)) {
     // The threads wake each other so often that the scheduler, which looks at wake-ups, leaves both
     // on one processor beside an idle one; then the copy takes as long as copy and hash together.
-    if (sched_getcpu() == processor) MoveOff(processor);
+    // Ever more seldom, because the other processors may have work of their own.
+    if (++taken >= next_move && sched_getcpu() == processor) {
+      MoveOff(processor);
+      next_move = 2 * taken;
+    }
     const absl::Time start = absl::Now();
     hash.Update(piece);
     spent += absl::Now() - start;
