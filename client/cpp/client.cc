@@ -164,6 +164,7 @@ absl::StatusOr<LoadResult> Client::Load(const std::string& path, const LoadOptio
   request.set_path(path);
   request.set_policy(options.policy);
   request.set_expected_sha256(options.expected_sha256);
+  request.set_no_lease_if_inline(!options.keep_lease);
   auto answer = transport_->Call(&v1::LoadLock::Stub::LoadModel, request);
   if (!answer.ok()) {
     std::optional<v1::Report> report = RefusedReport(answer.status());

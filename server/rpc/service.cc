@@ -101,12 +101,14 @@ absl::StatusOr<absl::Duration> Service::Lifetime(bool present,
 }
 
 template <typename Response>
-absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, pipeline::Vetted vetted,
-                            Response* response) const {
+absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, bool even_if_inline,
+                            pipeline::Vetted vetted, Response* response) const {
   if (vetted.report.verdict() != v1::VERDICT_ACCEPTED) return RefusedStatus(vetted.report);
   *response->mutable_report() = vetted.report;
   const std::shared_ptr<const LeasedModel> model = MakeLeased(std::move(vetted));
   if (absl::Status status = FillInline(*model, response); !status.ok()) return status;
+  if (!even_if_inline && response->has_graph() && response->buffers_inline())
+    return absl::OkStatus();
   absl::StatusOr<NewLease> lease = parts_.leases->Add(caller, model, lifetime);
   if (!lease.ok()) return lease.status();
   response->mutable_lease()->set_token(lease->token);
@@ -162,7 +164,7 @@ absl::Status Service::Load(CallbackServerContext* context, const v1::LoadModelRe
   vet.path = request.path();
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
-  return Lease(*caller, *lifetime, *std::move(vetted), response);
+  return Lease(*caller, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
 }
 
 ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
@@ -232,7 +234,7 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
       upload->reservation = admission::Reservation();  // Vet reserves what it needs.
       absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
       if (!vetted.ok()) return vetted.status();
-      return Lease(*caller, *lifetime, *std::move(vetted), response);
+      return Lease(*caller, *lifetime, true, *std::move(vetted), response);
     });
   };
   return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete);

@@ -82,10 +82,11 @@ class Service final : public v1::LoadLock::CallbackService {
   absl::StatusOr<Caller> WhoCalls(const grpc::CallbackServerContext& context) const;
   pipeline::Request NewRequest(grpc::CallbackServerContext* context, const std::string& policy,
                                const std::string& expected_sha256) const;
-  // Leases an accepted model and fills the answer.
+  // Leases an accepted model and fills the answer; a model that is inline as a whole is leased only
+  // if `even_if_inline`.
   template <typename Response>
-  absl::Status Lease(const Caller& caller, absl::Duration lifetime, pipeline::Vetted vetted,
-                     Response* response) const;
+  absl::Status Lease(const Caller& caller, absl::Duration lifetime, bool even_if_inline,
+                     pipeline::Vetted vetted, Response* response) const;
   // Checks and completes what a caller asked for.
   absl::StatusOr<absl::Duration> Lifetime(bool present,
                                           const google::protobuf::Duration& asked) const;

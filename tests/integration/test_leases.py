@@ -37,6 +37,21 @@ def is_gone(daemon: Daemon, token: bytes) -> bool:
     return False
 
 
+def test_no_lease_for_what_is_inline(daemon: Daemon, model: Path) -> None:
+    small = daemon.write("inline.joblib", write_joblib({"x": np.arange(50.0)}, 4))
+    before = daemon.stub.info().leases
+    for path, inline in ((small, True), (model, False)):
+        request = pb.LoadModelRequest(path=str(path), no_lease_if_inline=True)
+        response = daemon.stub.unary("LoadModel", request)
+        assert response.HasField("graph")
+        assert response.buffers_inline == inline
+        assert response.HasField("lease") != inline
+        assert daemon.stub.info().leases == before + (not inline)
+    daemon.stub.unary("UnloadModel", pb.UnloadModelRequest(token=response.lease.token))
+    assert daemon.stub.load(small).HasField("lease"), "who does not ask gets a lease"
+    small.unlink()
+
+
 def test_unload_ends_it(daemon: Daemon, model: Path) -> None:
     lease = daemon.stub.load(model).lease
     assert not is_gone(daemon, lease.token)

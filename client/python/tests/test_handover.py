@@ -44,6 +44,15 @@ def test_the_lease_is_ended(daemon, client):
     assert dict(daemon.calls)["UnloadModel"].token == TOKEN
 
 
+def test_no_lease_is_wanted_for_what_is_inline(daemon, client):
+    response, _ = answer(VALUE)
+    response.ClearField("lease")
+    daemon.LoadModel = lambda request, context: response
+    client.load("/model")
+    assert [name for name, _ in daemon.calls] == ["LoadModel"]
+    assert daemon.calls[0][1].no_lease_if_inline
+
+
 def test_inline_buffers_of_another_size_are_refused(daemon, client):
     response, _ = answer(VALUE)
     response.buffers[0] = response.buffers[0][:-8]

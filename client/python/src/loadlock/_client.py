@@ -151,7 +151,10 @@ class Client:
         """
         connection = self._connected()
         request = service_pb2.LoadModelRequest(
-            path=connection.path(path), policy=policy, expected_sha256=expected_sha256 or ""
+            path=connection.path(path),
+            policy=policy,
+            expected_sha256=expected_sha256 or "",
+            no_lease_if_inline=True,
         )
         with self._errors():
             response = connection.load(request, timeout=self._timeout)
