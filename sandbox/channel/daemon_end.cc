@@ -75,7 +75,10 @@ bool Append(std::string_view bytes, uint64_t limit, std::string* out) {
 class Reader {
  public:
   Reader(int fd, const Limits& limits, WorkerOutput* output)
-      : fd_(fd), limits_(limits), output_(output), buffer_(std::make_unique_for_overwrite<PacketBuffer>()) {}
+      : fd_(fd),
+        limits_(limits),
+        output_(output),
+        buffer_(std::make_unique_for_overwrite<PacketBuffer>()) {}
 
   // True if there is nothing more to read; then *outcome is set.
   bool Step(ReadOutcome* outcome) {

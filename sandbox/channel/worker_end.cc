@@ -73,6 +73,16 @@ absl::StatusOr<ReceivedJob> ReceiveJob(int fd) {
                      std::move(fds[0]), std::move(fds[1])};
 }
 
+void AwaitClose(int fd) {
+  char byte;
+  iovec part = {&byte, 1};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  while (recvmsg(fd, &header, 0) < 0 && errno == EINTR) {
+  }
+}
+
 absl::Status FrameWriter::Packet(FrameType type, absl::Span<const std::string_view> payload) {
   char byte = static_cast<char>(type);
   std::array<iovec, 1 + kMaxParts> parts = {{{&byte, 1}}};

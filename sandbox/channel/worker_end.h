@@ -26,6 +26,9 @@ struct ReceivedJob {
 // descriptors.
 absl::StatusOr<ReceivedJob> ReceiveJob(int fd);
 
+// Blocks until the daemon closes the channel, or sends what nobody will read.
+void AwaitClose(int fd);
+
 // Sends frames in order; does not close the channel.
 class FrameWriter {
  public:

@@ -5,8 +5,11 @@
 //
 //   daemon -> launcher   kConfigure once, then kSpawn*
 //   launcher -> daemon   kTier once (with a pidfd of the process that serves), then for each kSpawn
-//   either kFailed, or kSpawned (with the
-//                        daemon's end of the channel and a pidfd) and later kExited
+//                        either kFailed, or kSpawned (with the daemon's end of the channel and a
+//                        pidfd) and later kExited
+// kExited may bring a replacement (with its two descriptors): a worker that has served is replaced
+// in the same breath, so that a full pool costs one message a request and not four. What ends any
+// other way is reported only, and the daemon decides how soon to try again.
 // When the daemon's end closes, the launcher kills its workers and exits.
 #ifndef LOADLOCK_SANDBOX_JAIL_CONTROL_H_
 #define LOADLOCK_SANDBOX_JAIL_CONTROL_H_
@@ -25,14 +28,17 @@ namespace loadlock::jail {
 
 // The launcher's end of the socket, in the launcher.
 inline constexpr int kControlFd = 3;
-inline constexpr uint32_t kControlVersion = 1;
+inline constexpr uint32_t kControlVersion = 2;
 
 enum class MessageKind : uint32_t { kConfigure = 1, kTier, kSpawn, kSpawned, kFailed, kExited };
 
 enum class SpawnMode : uint8_t {
   kExec,  // a fresh address space: for the warm pool, where nobody waits for it
-  kFork,  // a copy of the launcher: half the time, for the overflow
+  kFork,  // a copy of the launcher: a third of the time, for the overflow and for bursts
 };
+
+// Replacements get ids of the launcher's own, beyond the daemon's.
+inline constexpr uint64_t kFirstReplacement = uint64_t{1} << 63;
 
 // The limits in plain numbers.
 struct RawLimits {
@@ -56,8 +62,12 @@ struct Message {
   Tier minimum = Tier::kC;
   // kTier: false if no tier works.
   bool usable = false;
-  // kSpawn.
-  SpawnMode mode = SpawnMode::kExec;
+  // kConfigure: how many workers the launcher replaces by itself.
+  uint32_t warm_workers = 0;
+  // kSpawn: somebody waits for it.
+  bool urgent = false;
+  // kExited: the worker that stands in for it, 0 for none.
+  uint64_t replacement = 0;
   // kExited: as waitid says (CLD_*) and what the process used.
   int32_t exit_code = 0;
   int32_t exit_status = 0;

@@ -59,6 +59,18 @@ int Worker::channel() const { return state_->channel.get(); }
 int Worker::pidfd() const { return state_->pidfd.get(); }
 uint64_t Worker::id() const { return state_->id; }
 
+void Worker::Dismiss() {
+  // The end of what the worker can hear is the end of its wait (process.cc); it may still speak.
+  shutdown(state_->channel.get(), SHUT_WR);
+}
+
+void Worker::Finish() {
+  Dismiss();
+  const auto core = state_->core.lock();
+  if (core != nullptr) core->Finish(std::move(state_));
+  state_.reset();
+}
+
 void Worker::Kill(WorkerExit::Cause why) {
   const std::lock_guard lock(state_->mutex);
   if (state_->exit.has_value()) return;

@@ -33,7 +33,8 @@ struct Options {
 class JailCore;      // shared between the Jail and its Workers
 struct WorkerState;  // one worker process
 
-// One locked-down process that waits for its job. Movable; the destructor kills it.
+// One locked-down process that waits for its job. Movable; the destructor kills it, unless it was
+// told to finish.
 class Worker {
  public:
   Worker(Worker&&) noexcept = default;
@@ -46,6 +47,11 @@ class Worker {
   // Counts up from 1 over the life of the Jail.
   uint64_t id() const;
 
+  // Tells a worker whose whole answer was read that it may end; it waits for that.
+  void Dismiss();
+  // The same, and its end is not waited for: one that does not end within a second is killed. The
+  // Worker must not be used afterwards.
+  void Finish();
   // Sends SIGKILL; `why` is what AwaitExit reports unless the worker ended by itself before.
   void Kill(WorkerExit::Cause why);
   // Remembers the forbidden call that ReadWorkerOutput found, for AwaitExit to name.

@@ -1,15 +1,9 @@
 #include "sandbox/jail/jail_core.h"
 
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -25,28 +19,34 @@ namespace {
 
 using channel::UniqueFd;
 
-// Keys of the epoll set; every other key is a worker's id.
-constexpr uint64_t kControlKey = ~uint64_t{0};
-constexpr uint64_t kWakeKey = kControlKey - 1;
-
 // More requests than this would only queue up in the launcher, which makes one at a time.
 constexpr size_t kMaxStarting = 64;
-// A lock-down takes 0.2 ms; this is for a machine that is badly overloaded.
-constexpr absl::Duration kGreetingPatience = absl::Seconds(10);
 // How often one Acquire lets a worker fail before it gives up.
 constexpr int kSpawnAttempts = 3;
 constexpr absl::Duration kMaxRefillPause = absl::Seconds(1);
-constexpr absl::Duration kLauncherPause = absl::Seconds(1);
-// Workers taken closer together than this are a burst, in which replacements are forked. A start by
-// exec costs about three times as much, most of it in the C library's start-up: it asks CPUID for
-// every cache, and each CPUID leaves a virtual machine. A forked worker is as locked down and as
-// empty; what it lacks is an address layout of its own.
-constexpr std::chrono::milliseconds kBurst(20);
-constexpr int kIdleMilliseconds = 1000;
-constexpr int kBusyMilliseconds = 20;
+// An honest worker ends in microseconds.
+constexpr absl::Duration kFinishPatience = absl::Seconds(1);
 
 absl::Duration RefillPause(int failures) {
   return std::min(kMaxRefillPause, absl::Milliseconds(10) * (1 << std::min(failures, 10)));
+}
+
+// OK if the greeting of a worker is there and says that every layer is up; UNAVAILABLE if it has
+// not come yet; INTERNAL with the reason if it never will.
+absl::Status TakeGreeting(const WorkerState& worker, Tier tier) {
+  const channel::Greeting greeting = channel::ReadGreeting(worker.channel.get());
+  if (greeting.kind == channel::Greeting::Kind::kNotYet) return absl::UnavailableError("not yet");
+  const uint8_t required = RequiredLayers(tier);
+  if (greeting.kind == channel::Greeting::Kind::kReady &&
+      (greeting.layers & required) == required) {
+    return absl::OkStatus();
+  }
+  return absl::InternalError(greeting.message.empty() ? "a layer of the jail is missing"
+                                                      : absl::StrCat("worker: ", greeting.message));
+}
+
+int PollMilliseconds(absl::Duration wait) {
+  return static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))));
 }
 
 }  // namespace
@@ -73,59 +73,29 @@ JailCore::JailCore(const Options& options, std::unique_ptr<LauncherProcess> laun
       tier_reason_(launcher_->reason()),
       launcher_started_(absl::Now()) {}
 
-absl::Status JailCore::Run() {
-  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
-  wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!epoll_.valid() || !wake_.valid()) {
-    return absl::InternalError(absl::StrCat("epoll or eventfd: ", strerror(errno)));
-  }
-  Watch(wake_.get(), kWakeKey);
-  {
-    const std::lock_guard lock(mutex_);
-    Watch(launcher_->control(), kControlKey);
-    Pump();
-  }
-  // Signals are for the threads that the daemon's main chooses.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  reader_ = std::thread(&JailCore::ReadLoop, this);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return absl::OkStatus();
-}
-
-JailCore::~JailCore() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  if (reader_.joinable()) {
-    eventfd_write(wake_.get(), 1);
-    reader_.join();
-  }
-  LoseLauncher();
-}
-
-void JailCore::Watch(int fd, uint64_t key) {
-  epoll_event event = {};
-  event.events = EPOLLIN;
-  event.data.u64 = key;
-  // Fails only without memory; then the worker never becomes ready, and Tick gives it up.
-  (void)epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
-}
-
 absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadline) {
+  absl::Status failed;
+  for (int attempt = 0; attempt < kSpawnAttempts; ++attempt) {
+    absl::StatusOr<std::shared_ptr<WorkerState>> worker = TakeIdle(deadline);
+    if (!worker.ok()) return worker.status();
+    failed = AwaitGreeting(**worker, deadline);
+    if (failed.ok()) return worker;
+    KillByPidfd((*worker)->pidfd.get());
+    if (absl::IsDeadlineExceeded(failed)) return failed;
+  }
+  return absl::UnavailableError(absl::StrCat("cannot start a worker: ", failed.message()));
+}
+
+absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(absl::Time deadline) {
   std::unique_lock lock(mutex_);
-  if (!ready_.empty()) {
-    std::shared_ptr<WorkerState> worker = std::move(ready_.front());
-    ready_.pop_front();
-    NoteTaken();
-    // Making the replacement costs more CPU time than a small job. It is put off until this worker
-    // ends (HandleExit), unless the pool runs low.
-    if (2 * ready_.size() < static_cast<size_t>(options_.warm_workers)) Pump();
+  if (!idle_.empty()) {
+    std::shared_ptr<WorkerState> worker = std::move(idle_.front());
+    idle_.pop_front();
+    // The launcher replaces it when it ends, which is past the answer; only a pool that runs low
+    // cannot wait for that.
+    if (2 * idle_.size() < static_cast<size_t>(options_.warm_workers)) Pump();
     return worker;
   }
-  NoteTaken();
   Waiter waiter;
   waiters_.push_back(&waiter);
   Pump();
@@ -140,117 +110,84 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadli
   return waiter.worker;
 }
 
-void JailCore::NoteTaken() {
-  const auto now = std::chrono::steady_clock::now();
-  busy_ = now - last_taken_ < kBurst;
-  last_taken_ = now;
+absl::Status JailCore::AwaitGreeting(WorkerState& worker, absl::Time deadline) {
+  if (worker.greeted) return absl::OkStatus();
+  const absl::Time end = std::min(deadline, absl::Now() + kGreetingPatience);
+  absl::Status greeting;
+  for (;;) {
+    greeting = TakeGreeting(worker, tier());
+    const absl::Time now = absl::Now();
+    if (!absl::IsUnavailable(greeting) || now >= end) break;
+    pollfd ready = {worker.channel.get(), POLLIN, 0};
+    if (poll(&ready, 1, PollMilliseconds(end - now)) < 0 && errno != EINTR) {
+      greeting = absl::InternalError(absl::StrCat("poll: ", strerror(errno)));
+      break;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  if (greeting.ok()) {
+    worker.greeted = true;
+    failures_ = 0;
+    return greeting;
+  }
+  NoteFailure();
+  if (!absl::IsUnavailable(greeting)) return greeting;
+  return end == deadline ? absl::DeadlineExceededError("no worker came up in time")
+                         : absl::InternalError("the worker did not greet in time");
 }
 
-bool JailCore::Request(SpawnMode mode) {
+void JailCore::NoteFailure() { refill_after_ = absl::Now() + RefillPause(failures_++); }
+
+bool JailCore::Request(bool urgent) {
   Message request;
   request.kind = MessageKind::kSpawn;
   request.id = last_id_ + 1;
-  request.mode = mode;
+  request.urgent = urgent;
   // A full socket is no error: Tick asks again.
   if (!SendMessage(launcher_->control(), request, {}, MSG_DONTWAIT)) return false;
-  starting_[++last_id_].since = absl::Now();
+  starting_[++last_id_] = absl::Now();
   return true;
 }
 
 void JailCore::Pump() {
   if (launcher_ == nullptr || stopping_) return;
   while (starting_.size() < std::min(waiters_.size(), kMaxStarting)) {
-    if (!Request(SpawnMode::kFork)) return;
+    if (!Request(/*urgent=*/true)) return;
   }
   if (failures_ > 0 && absl::Now() < refill_after_) return;
   const auto wanted = static_cast<size_t>(std::max(options_.warm_workers, 0)) + waiters_.size();
-  while (ready_.size() + starting_.size() < wanted && starting_.size() < kMaxStarting) {
-    if (!Request(busy_ ? SpawnMode::kFork : SpawnMode::kExec)) return;
+  while (idle_.size() + starting_.size() < wanted && starting_.size() < kMaxStarting) {
+    if (!Request(/*urgent=*/false)) return;
   }
-}
-
-void JailCore::ReadLoop() {
-  std::array<epoll_event, 32> events;
-  for (;;) {
-    const int wait = Tick();
-    const int count = epoll_wait(epoll_.get(), events.data(), events.size(), wait);
-    {
-      const std::lock_guard lock(mutex_);
-      if (stopping_) return;
-    }
-    for (int i = 0; i < count; ++i) {
-      const uint64_t key = events[static_cast<size_t>(i)].data.u64;
-      if (key == kControlKey) {
-        ReadControl();
-      } else if (key != kWakeKey) {
-        HandleGreeting(key);
-      }
-    }
-  }
-}
-
-void JailCore::ReadControl() {
-  bool closed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    while (launcher_ != nullptr && !closed) {
-      Message message;
-      std::array<UniqueFd, 2> fds;
-      const Received received = ReceiveMessage(launcher_->control(), &message, &fds, MSG_DONTWAIT);
-      if (received == Received::kNothing) return;
-      closed = received == Received::kClosed;
-      if (!closed) HandleMessage(message, std::move(fds[0]), std::move(fds[1]));
-    }
-  }
-  LoseLauncher();
 }
 
 void JailCore::HandleMessage(const Message& message, UniqueFd channel, UniqueFd pidfd) {
   if (message.kind == MessageKind::kExited) {
+    if (message.replacement != 0) {
+      Announce(message.replacement, std::move(channel), std::move(pidfd));
+    }
     HandleExit(message);
   } else if (message.kind == MessageKind::kFailed) {
     HandleFailedSpawn(message.id, message.Text());
-  } else if (message.kind == MessageKind::kSpawned && channel.valid() && pidfd.valid()) {
-    auto state = std::make_shared<WorkerState>();
-    state->id = message.id;
-    state->channel = std::move(channel);
-    state->pidfd = std::move(pidfd);
-    state->cpu_limit = absl::Seconds(ToRaw(options_.limits).cpu_seconds);
-    live_[message.id] = state;
-    const auto starting = starting_.find(message.id);
-    if (starting == starting_.end()) {
-      KillByPidfd(state->pidfd.get());  // it came too late
-      return;
-    }
-    starting->second.state = state;
-    Watch(state->channel.get(), message.id);
+  } else if (message.kind == MessageKind::kSpawned) {
+    starting_.erase(message.id);
+    Announce(message.id, std::move(channel), std::move(pidfd));
   }
 }
 
-void JailCore::HandleGreeting(uint64_t id) {
-  const std::lock_guard lock(mutex_);
-  const auto starting = starting_.find(id);
-  if (starting == starting_.end() || starting->second.state == nullptr) return;
-  const std::shared_ptr<WorkerState> state = starting->second.state;
-  const channel::Greeting greeting = channel::ReadGreeting(state->channel.get());
-  if (greeting.kind == channel::Greeting::Kind::kNotYet) return;
-  (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, state->channel.get(), nullptr);
-  const uint8_t required = RequiredLayers(tier_);
-  if (greeting.kind == channel::Greeting::Kind::kReady &&
-      (greeting.layers & required) == required) {
-    starting_.erase(starting);
-    HandleReady(state);
-    return;
-  }
-  KillByPidfd(state->pidfd.get());
-  HandleFailedSpawn(id, greeting.message.empty() ? "a layer of the jail is missing"
-                                                 : absl::StrCat("worker: ", greeting.message));
-}
-
-void JailCore::HandleReady(std::shared_ptr<WorkerState> state) {
-  failures_ = 0;
+void JailCore::Announce(uint64_t id, UniqueFd channel, UniqueFd pidfd) {
+  // Without descriptors (this process has no more of them) it is of no use, and ends by itself.
+  if (!channel.valid() || !pidfd.valid()) return;
+  auto state = std::make_shared<WorkerState>();
+  state->id = id;
+  state->channel = std::move(channel);
+  state->pidfd = std::move(pidfd);
+  state->cpu_limit = absl::Seconds(ToRaw(options_.limits).cpu_seconds);
+  state->announced = absl::Now();
+  state->core = weak_from_this();
+  live_[id] = state;
   if (waiters_.empty()) {
-    ready_.push_back(std::move(state));
+    idle_.push_back(std::move(state));
     return;
   }
   Waiter* const waiter = waiters_.front();
@@ -261,7 +198,7 @@ void JailCore::HandleReady(std::shared_ptr<WorkerState> state) {
 
 void JailCore::HandleFailedSpawn(uint64_t id, const std::string& why) {
   if (starting_.erase(id) == 0) return;
-  refill_after_ = absl::Now() + RefillPause(failures_++);
+  NoteFailure();
   if (!waiters_.empty() && ++waiters_.front()->failed_spawns >= kSpawnAttempts) {
     Waiter* const waiter = waiters_.front();
     waiters_.pop_front();
@@ -282,88 +219,53 @@ void JailCore::HandleExit(const Message& message) {
   raw.max_rss_bytes = message.max_rss_bytes;
   raw.cpu = absl::Microseconds(message.cpu_microseconds);
   state->Ended(raw);
-  HandleFailedSpawn(message.id, "the worker ended before it was ready");
-  const auto idle = std::find(ready_.begin(), ready_.end(), state);
-  if (idle != ready_.end()) {
-    ready_.erase(idle);
-    refill_after_ = absl::Now() + RefillPause(failures_++);
+  const auto idle = std::find(idle_.begin(), idle_.end(), state);
+  if (idle != idle_.end()) {
+    idle_.erase(idle);
+    NoteFailure();
   }
   Pump();
 }
 
-void JailCore::LoseLauncher() {
-  std::unique_ptr<LauncherProcess> dead;
-  std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> lost;
-  {
-    const std::lock_guard lock(mutex_);
-    dead = std::move(launcher_);
-    lost.swap(live_);
-    starting_.clear();
-    ready_.clear();
-  }
-  for (const auto& [id, state] : lost) KillByPidfd(state->pidfd.get());
-  // A launcher that still lives reaps its workers before it exits, and this waits for it.
-  dead.reset();
-  const std::lock_guard lock(mutex_);
-  KillByPidfd(serving_pidfd_.get());
-  orphans_.push_back(std::move(serving_pidfd_));
-  for (const auto& [id, state] : lost) {
-    state->Ended(std::nullopt);
-    orphans_.emplace_back(fcntl(state->pidfd.get(), F_DUPFD_CLOEXEC, 0));
-  }
-  ReapOrphans();
-}
-
-void JailCore::ReapOrphans() {
-  // ECHILD: the init process of the system reaps them, or somebody has.
-  const auto settled = [](const UniqueFd& pidfd) {
-    siginfo_t info = {};
-    return !pidfd.valid() ||
-           waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG) != 0 ||
-           info.si_pid != 0;
-  };
-  orphans_.erase(std::remove_if(orphans_.begin(), orphans_.end(), settled), orphans_.end());
-}
-
-void JailCore::RestartLauncher() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (stopping_ || absl::Now() < launcher_started_ + kLauncherPause) return;
-    launcher_started_ = absl::Now();
-  }
-  auto launcher = LauncherProcess::Start(options_);
-  if (!launcher.ok()) return;  // alive() says so; it is tried again
-  const std::lock_guard lock(mutex_);
-  launcher_ = *std::move(launcher);
-  serving_pidfd_ = launcher_->TakeServingPidfd();
-  tier_ = launcher_->tier();
-  tier_reason_ = launcher_->reason();
-  failures_ = 0;
-  Watch(launcher_->control(), kControlKey);
-  Pump();
-}
-
-int JailCore::Tick() {
-  bool dead = false;
-  {
-    const std::lock_guard lock(mutex_);
-    ReapOrphans();
-    dead = launcher_ == nullptr;
-    std::vector<uint64_t> late;
-    for (const auto& [id, starting] : starting_) {
-      if (absl::Now() - starting.since > kGreetingPatience) late.push_back(id);
+void JailCore::CheckIdle() {
+  const absl::Time late = absl::Now() - kGreetingPatience;
+  for (auto worker = idle_.begin(); worker != idle_.end();) {
+    WorkerState& state = **worker;
+    const absl::Status greeting = state.greeted ? absl::OkStatus() : TakeGreeting(state, tier_);
+    if (greeting.ok()) {
+      if (!state.greeted) failures_ = 0;
+      state.greeted = true;
+    } else if (!absl::IsUnavailable(greeting) || state.announced < late) {
+      KillByPidfd(state.pidfd.get());
+      worker = idle_.erase(worker);
+      NoteFailure();
+      continue;
     }
-    for (const uint64_t id : late) {
-      const std::shared_ptr<WorkerState> state = starting_[id].state;
-      if (state != nullptr) KillByPidfd(state->pidfd.get());
-      HandleFailedSpawn(id, "the worker did not greet in time");
-    }
-    Pump();
+    ++worker;
   }
-  if (dead) RestartLauncher();
+}
+
+void JailCore::Finish(std::shared_ptr<WorkerState> worker) {
   const std::lock_guard lock(mutex_);
-  const bool busy = launcher_ == nullptr || failures_ > 0 || !waiters_.empty() || !orphans_.empty();
-  return busy ? kBusyMilliseconds : kIdleMilliseconds;
+  finishing_.emplace_back(absl::Now() + kFinishPatience, std::move(worker));
+}
+
+void JailCore::CheckFinishing() {
+  while (!finishing_.empty()) {
+    const auto& [end, worker] = finishing_.front();
+    if (live_.count(worker->id) != 0) {
+      if (absl::Now() < end) return;
+      KillByPidfd(worker->pidfd.get());
+    }
+    finishing_.pop_front();
+  }
+}
+
+void JailCore::Trim() {
+  while (idle_.size() > static_cast<size_t>(std::max(options_.warm_workers, 0))) {
+    KillByPidfd(idle_.front()->pidfd.get());
+    idle_.pop_front();
+  }
 }
 
 Tier JailCore::tier() const {
@@ -376,9 +278,11 @@ std::string JailCore::tier_reason() const {
   return tier_reason_;
 }
 
-uint32_t JailCore::ready_workers() const {
+uint32_t JailCore::ready_workers() {
   const std::lock_guard lock(mutex_);
-  return static_cast<uint32_t>(ready_.size());
+  CheckIdle();
+  return static_cast<uint32_t>(std::count_if(idle_.begin(), idle_.end(),
+                                             [](const auto& worker) { return worker->greeted; }));
 }
 
 bool JailCore::alive() const {

@@ -1,12 +1,12 @@
-// The pool behind Jail: who is starting, who is ready, who waits. One thread reads what the
-// launcher and the new workers say; callers only take from the pool and ask for more.
+// The pool behind Jail: who was asked for, who is idle, who waits. One thread reads what the
+// launcher says; callers take from the pool, read the greeting of what they took, and ask for more.
+// The thread does not watch for greetings: that would wake it once more for every worker.
 //
 // std::mutex, because ThreadSanitizer does not see the locks of an Abseil that was built without
 // it.
 #ifndef LOADLOCK_SANDBOX_JAIL_JAIL_CORE_H_
 #define LOADLOCK_SANDBOX_JAIL_JAIL_CORE_H_
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -16,6 +16,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,8 @@ namespace loadlock::jail {
 // What is left to wait, for std::condition_variable, which overflows on an infinite duration.
 std::chrono::nanoseconds Patience(absl::Duration left);
 
+class JailCore;
+
 // One worker process, shared between its Worker and the pool.
 struct WorkerState {
   // Set when the launcher announced it; constant afterwards.
@@ -37,6 +40,11 @@ struct WorkerState {
   channel::UniqueFd channel;
   channel::UniqueFd pidfd;
   absl::Duration cpu_limit;
+  absl::Time announced;
+  // The pool that it comes from; gone if the Jail is.
+  std::weak_ptr<JailCore> core;
+  // Its greeting was read and is good. Touched by who holds it: the pool, then one caller.
+  bool greeted = false;
 
   // Guards what follows.
   std::mutex mutex;
@@ -50,7 +58,7 @@ struct WorkerState {
   void Ended(std::optional<RawExit> raw);
 };
 
-class JailCore {
+class JailCore : public std::enable_shared_from_this<JailCore> {
  public:
   JailCore(const Options& options, std::unique_ptr<LauncherProcess> launcher);
   // Ends the thread, the launcher and every worker.
@@ -61,9 +69,13 @@ class JailCore {
 
   absl::StatusOr<std::shared_ptr<WorkerState>> Acquire(absl::Time deadline);
 
+  // Takes over a worker that was told to end, and sees to it that it does.
+  void Finish(std::shared_ptr<WorkerState> worker);
+
   Tier tier() const;
   std::string tier_reason() const;
-  uint32_t ready_workers() const;
+  // Idle workers that have greeted.
+  uint32_t ready_workers();
   bool alive() const;
   pid_t launcher_pid() const;
 
@@ -75,33 +87,39 @@ class JailCore {
     absl::Status failure;
     int failed_spawns = 0;
   };
-  // Asked for, not ready yet. `state` is set once the launcher made it.
-  struct Starting {
-    absl::Time since;
-    std::shared_ptr<WorkerState> state;
-  };
-
   // The reader's, without mutex_.
   void ReadLoop();
   void ReadControl();
-  void HandleGreeting(uint64_t id);
   void LoseLauncher();
   void RestartLauncher();
   // What is due by the clock; returns how many milliseconds the reader may sleep.
   int Tick();
   void Watch(int fd, uint64_t key);
 
+  // Takes an idle worker, or waits for a new one.
+  absl::StatusOr<std::shared_ptr<WorkerState>> TakeIdle(absl::Time deadline);
+  // Waits for the greeting of a worker that was taken.
+  absl::Status AwaitGreeting(WorkerState& worker, absl::Time deadline);
+
   // With mutex_ held.
   void HandleMessage(const Message& message, channel::UniqueFd channel, channel::UniqueFd pidfd);
   void HandleExit(const Message& message);
-  void HandleReady(std::shared_ptr<WorkerState> state);
+  void Announce(uint64_t id, channel::UniqueFd channel, channel::UniqueFd pidfd);
   void HandleFailedSpawn(uint64_t id, const std::string& why);
-  // A worker is asked for: is it one of a burst?
-  void NoteTaken();
+  // Kills those that were told to end and have not.
+  void CheckFinishing();
+  // Reads the greetings that have come, and drops the workers that failed or are late.
+  void CheckIdle();
+  // Ends what a burst left over.
+  void Trim();
+  void NoteFailure();
   // Asks the launcher for what waiters and the pool lack.
   void Pump();
-  bool Request(SpawnMode mode);
+  bool Request(bool urgent);
   void ReapOrphans();
+
+  // A lock-down takes 0.2 ms; this is for a machine that is badly overloaded.
+  static constexpr absl::Duration kGreetingPatience = absl::Seconds(10);
 
   const Options options_;
   channel::UniqueFd epoll_;
@@ -118,13 +136,15 @@ class JailCore {
   std::string tier_reason_;
   absl::Time launcher_started_;
   uint64_t last_id_ = 0;
+  // Asked for and not announced yet, with the time.
+  std::unordered_map<uint64_t, absl::Time> starting_;
   // Every worker that the launcher made and has not reported as ended.
   std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_;
-  std::unordered_map<uint64_t, Starting> starting_;
-  std::deque<std::shared_ptr<WorkerState>> ready_;
+  std::deque<std::shared_ptr<WorkerState>> idle_;
   std::deque<Waiter*> waiters_;
-  std::chrono::steady_clock::time_point last_taken_;
-  bool busy_ = false;
+  // Workers that were told to end, with the time, oldest first; those that have ended are dropped
+  // when their turn comes.
+  std::deque<std::pair<absl::Time, std::shared_ptr<WorkerState>>> finishing_;
   // Failures in a row; the pool is not refilled before `refill_after_`.
   int failures_ = 0;
   absl::Time refill_after_ = absl::InfinitePast();

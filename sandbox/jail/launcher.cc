@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -34,6 +35,13 @@ constexpr int kExitNotConfigured = 110;
 constexpr int kExitNoTier = 111;
 // From the inner to the outer launcher: the probe went well. A text is a failure.
 constexpr char kInnerReady = '\0';
+// Workers that end closer together than this are a burst, in which replacements are forked. A start
+// by exec costs about three times as much, most of it in the C library's start-up: it asks CPUID
+// for every cache, and each CPUID leaves a virtual machine. A forked worker is as locked down and
+// as empty; what it lacks is an address layout of its own.
+constexpr std::chrono::milliseconds kBurst(20);
+// How much larger the pool may grow in a burst, so that callers at once find workers.
+constexpr size_t kBurstFactor = 4;
 
 class Launcher {
  public:
@@ -53,6 +61,10 @@ class Launcher {
 
   void HandleSpawn(const Message& request);
   void Reap();
+  // A worker that has served is gone: makes another one, if there are fewer than the pool holds.
+  void Replace(Message* exited, Child* child);
+  // Fork if somebody waits, or in a burst.
+  SpawnMode ModeFor(bool urgent) const;
   void KillAll();
   void Send(const Message& message, const std::vector<int>& fds = {});
 
@@ -63,6 +75,9 @@ class Launcher {
   UniqueFd child_signals_;
   // Process and worker id. A few hundred at most, so that a search costs nothing.
   std::vector<std::pair<pid_t, uint64_t>> workers_;
+  std::chrono::steady_clock::time_point last_exit_;
+  bool burst_ = false;
+  uint64_t next_replacement_ = kFirstReplacement;
   bool daemon_gone_ = false;
 };
 
@@ -71,11 +86,15 @@ void Launcher::Send(const Message& message, const std::vector<int>& fds) {
   if (!SendMessage(kControlFd, message, fds, 0)) daemon_gone_ = true;
 }
 
+SpawnMode Launcher::ModeFor(bool urgent) const {
+  return urgent || burst_ ? SpawnMode::kFork : SpawnMode::kExec;
+}
+
 void Launcher::HandleSpawn(const Message& request) {
   Message answer;
   answer.id = request.id;
   Child child;
-  if (const CallResult failed = spawner_.Spawn(request.mode, &child)) {
+  if (const CallResult failed = spawner_.Spawn(ModeFor(request.urgent), &child)) {
     answer.kind = MessageKind::kFailed;
     answer.SetText(failed->Describe());
     Send(answer);
@@ -84,6 +103,14 @@ void Launcher::HandleSpawn(const Message& request) {
   workers_.emplace_back(child.pid, request.id);
   answer.kind = MessageKind::kSpawned;
   Send(answer, {child.channel.get(), child.pidfd.get()});
+}
+
+void Launcher::Replace(Message* exited, Child* child) {
+  if (workers_.size() >= configuration_.warm_workers * (burst_ ? kBurstFactor : 1)) return;
+  // A failure is no loss: the daemon asks for what it lacks, and is told why it does not get it.
+  if (spawner_.Spawn(ModeFor(false), child)) return;
+  exited->replacement = next_replacement_++;
+  workers_.emplace_back(child->pid, exited->replacement);
 }
 
 void Launcher::Reap() {
@@ -106,7 +133,14 @@ void Launcher::Reap() {
         static_cast<uint64_t>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
     *worker = workers_.back();
     workers_.pop_back();
-    Send(message);
+    const auto now = std::chrono::steady_clock::now();
+    burst_ = now - last_exit_ < kBurst;
+    last_exit_ = now;
+    Child child;
+    if (status == 0) Replace(&message, &child);
+    std::vector<int> fds;
+    if (message.replacement != 0) fds = {child.channel.get(), child.pidfd.get()};
+    Send(message, fds);
   }
 }
 

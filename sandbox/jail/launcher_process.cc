@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -110,6 +111,7 @@ absl::Status LauncherProcess::Handshake(const Options& options) {
   configure.tier = options.best;
   configure.minimum = options.minimum;
   configure.limits = ToRaw(options.limits);
+  configure.warm_workers = static_cast<uint32_t>(std::max(options.warm_workers, 0));
   Message answer;
   std::array<UniqueFd, 2> fds;
   pollfd ready = {control_.get(), POLLIN, 0};

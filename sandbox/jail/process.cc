@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/launcher.h"
+#include "sandbox/jail/prefault.h"
 #include "sandbox/jail/raw_syscall.h"
 
 namespace loadlock::jail {
@@ -26,6 +27,7 @@ namespace {
 }  // namespace
 
 void RunWorker(const WorkerSetup& setup, WorkerBody body) {
+  Prefault();
   channel::FrameWriter writer(channel::kChannelFd);
   uint8_t layers = 0;
   if (const CallResult failed = LockDown(setup, &layers)) {
@@ -39,8 +41,11 @@ void RunWorker(const WorkerSetup& setup, WorkerBody body) {
     // Closed without a job: an idle worker that nobody needs any more.
     RawExit(absl::IsCancelled(job.status()) ? kExitOk : kExitChannel);
   }
+  const int code = body(*job, writer);
+  // The end of a process takes as long as a small job. The daemon says when there is time for it.
+  if (code == kExitOk) channel::AwaitClose(channel::kChannelFd);
   // No destructors, no atexit: the kernel takes everything back at once.
-  RawExit(body(*job, writer));
+  RawExit(code);
 }
 
 int ProcessMain(int argc, char** argv, WorkerBody body) {

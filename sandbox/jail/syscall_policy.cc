@@ -78,8 +78,9 @@ CallResult BuildFilter(std::vector<sock_filter>* program) {
   if (filter == nullptr) return CallFailure{"seccomp_init", ENOMEM};
   int result = seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (result != 0) return FailedWith("seccomp_attr_set", result);
-  // A binary tree over the numbers: the kernel runs the filter once for every call that there is when
-  // it is installed, to remember which ones need not be asked about, and that is half the cost.
+  // A binary tree over the numbers: the kernel runs the filter once for every call that there is
+  // when it is installed, to remember which ones need not be asked about, and that is half the
+  // cost.
   result = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (result != 0) return FailedWith("seccomp_attr_set", result);
   for (const AllowedCall& call : AllowedCalls()) {

@@ -84,6 +84,7 @@ class WorkerTest : public ::testing::TestWithParam<jail::Tier> {
     if (answer.outcome.kind == ReadOutcome::Kind::kViolation) {
       worker->NoteViolation(answer.outcome.syscall_nr, answer.outcome.arch);
     }
+    worker->Dismiss();
     answer.exit = worker->AwaitExit(absl::Seconds(30));
     EXPECT_TRUE(answer.result.ParseFromString(answer.output.result));
     struct stat info;

@@ -52,7 +52,8 @@ void TakeDecoded(jail::Worker& worker, const RunRequest& request, RunResult* res
   absl::StatusOr<uint64_t> size =
       store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
   if (absl::IsFailedPrecondition(size.status())) {
-    // The worker still maps the file. An honest one is only not gone yet.
+    // The worker still maps the file, as an honest one does not any more.
+    worker.Kill(jail::WorkerExit::Cause::kKilled);
     worker.AwaitExit(kExitGrace);
     size = store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
   }
@@ -114,12 +115,17 @@ absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
   result.parse = absl::Now() - acquired;
   if (outcome.kind == Kind::kComplete) {
     TakeDecoded(*worker, request, &result);
+    result.worker = *std::move(worker);
     return result;
   }
   if (outcome.kind == Kind::kCancelled) return CallerGaveUp();
   if (outcome.kind == Kind::kDeadline) {
     if (request.deadline < wall_end) return CallersDeadline();
     worker->Kill(jail::WorkerExit::Cause::kDeadline);
+  }
+  // What it says is known to be wrong, so how it ends does not matter.
+  if (outcome.kind == Kind::kProtocol || outcome.kind == Kind::kTooMuch) {
+    worker->Kill(jail::WorkerExit::Cause::kKilled);
   }
   if (outcome.kind == Kind::kViolation) worker->NoteViolation(outcome.syscall_nr, outcome.arch);
   const RunLimits run_limits = {.wall = limits_.max_wall_time,

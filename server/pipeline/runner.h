@@ -35,6 +35,9 @@ struct RunResult {
   uint64_t decoded_size = 0;     // The decoded memory file is sealed if this is not 0.
   absl::Duration wait_for_worker;
   absl::Duration parse;
+  // The worker whose output this is: to be told to finish when the verdict is found, so that its
+  // end does not compete with that for a processor.
+  std::optional<jail::Worker> worker;
 };
 
 // Thread safe.

@@ -187,6 +187,7 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
   const absl::Time start = absl::Now();
   absl::Status status = Judge(*result, run);
   SetDuration(absl::Now() - start, timing.mutable_verify());
+  if (result->worker) result->worker->Finish();
   return status;
 }
 

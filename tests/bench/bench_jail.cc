@@ -40,7 +40,7 @@ void AcquireOne(benchmark::State& state, Jail* jail) {
   absl::StatusOr<Worker> worker = jail->Acquire(absl::Now() + kPatience);
   state.PauseTiming();
   if (worker.ok()) {
-    worker->Kill(WorkerExit::Cause::kKilled);
+    worker->Dismiss();
     worker->AwaitExit(kPatience);
   } else {
     state.SkipWithError(std::string(worker.status().message()).c_str());

@@ -64,6 +64,7 @@ Answer AskWorker(Worker& worker, const std::string& act, absl::Duration patience
   if (answer.outcome.kind == channel::ReadOutcome::Kind::kDeadline) {
     worker.Kill(WorkerExit::Cause::kDeadline);
   }
+  worker.Dismiss();
   answer.exit = worker.AwaitExit(patience);
   struct stat info;
   EXPECT_EQ(fstat(decoded.get(), &info), 0);
