@@ -205,14 +205,29 @@ TEST(StringPool, FindsByContent) {
 }
 
 TEST(DistinctCheck, TellsRepeatedTextsEvenEmptyOnes) {
+  const std::string another_a = "a";
+  const std::vector<std::string_view> texts = {"a", "", std::string_view(), another_a, "b"};
   DistinctCheck check;
-  check.Begin(3);
-  EXPECT_TRUE(check.Add("a"));
-  EXPECT_TRUE(check.Add(""));
-  EXPECT_FALSE(check.Add(std::string_view()));
-  EXPECT_FALSE(check.Add(std::string("a")));
+  check.Begin(texts.size());
+  EXPECT_TRUE(check.Add(texts, 0));
+  EXPECT_TRUE(check.Add(texts, 1));
+  EXPECT_FALSE(check.Add(texts, 2));
+  EXPECT_FALSE(check.Add(texts, 3));
+  EXPECT_TRUE(check.Add(texts, 4));
   check.Begin(1);
-  EXPECT_TRUE(check.Add("a"));
+  EXPECT_TRUE(check.Add(texts, 3));
+}
+
+TEST(DistinctCheck, TakesAsManyAsItWasBegunFor) {
+  std::vector<std::string> made;
+  for (int i = 0; i < 5000; ++i) made.push_back(std::to_string(i));
+  const std::vector<std::string_view> texts(made.begin(), made.end());
+  DistinctCheck check;
+  for (const uint32_t count : {0U, 1U, 2U, 3U, 1365U, 5000U}) {
+    check.Begin(count);
+    for (uint32_t i = 0; i < count; ++i) EXPECT_TRUE(check.Add(texts, i));
+    EXPECT_EQ(count > 0 && check.Add(texts, count - 1), false);
+  }
 }
 
 TEST(Quote, ShowsNothingThatATerminalWouldObey) {

@@ -64,6 +64,7 @@ bool Encoder::PackRun(NodeId node) {
       break;
     default:
       first = strings_.strings().size();
+      strings_.Reserve(edges.size());
       for (const NodeId edge : edges) strings_.Append(b_.text(edge));
       // Two bytes of stream (a memo read) put a short string here once more.
       if (!budget_->ChargeHeap(edges.size() * (kShortString + sizeof(std::string_view)))) {
@@ -89,14 +90,14 @@ bool Encoder::PackDict(NodeId node) {
     if (!Packable(b_, edges[i], Kind::kStr) || b_.kind(edges[i + 1]) != value_kind) return false;
   }
   distinct_.Begin(edges.size() / 2);
+  strings_.Reserve(edges.size() / 2);
   const size_t first_key = strings_.strings().size();
   for (size_t i = 0; i < edges.size(); i += 2) {
     const std::string_view key = b_.text(edges[i]);
-    if (!distinct_.Add(key)) {
+    if (!distinct_.Add(strings_.strings(), strings_.Append(key))) {
       Refuse(edges[i], "MALFORMED", absl::StrCat("a dict has the key '", Quote(key), "' twice"));
       return true;
     }
-    strings_.Append(key);
   }
   const bool ints = value_kind == Kind::kInt;
   const size_t first_value = ints ? c_.ints.size() : c_.floats.size();

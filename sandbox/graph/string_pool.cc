@@ -48,21 +48,21 @@ void StringPool::Grow() {
 }
 
 void DistinctCheck::Begin(size_t count) {
-  const size_t size = std::bit_ceil(count * 2 + 1);
+  const size_t size = std::bit_ceil(count + count / 2 + 1);
   slots_.assign(size, Slot());
   mask_ = size - 1;
 }
 
-bool DistinctCheck::Add(std::string_view text) {
+bool DistinctCheck::Add(const std::vector<std::string_view>& texts, uint32_t index) {
+  const std::string_view text = texts[index];
   const uint32_t hash = HashOf(text);
   for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
     Slot& slot = slots_[i];
-    if (slot.data == nullptr) {
-      // An empty text may have no address.
-      slot = {hash, static_cast<uint32_t>(text.size()), text.empty() ? "" : text.data()};
+    if (slot.index_plus_one == 0) {
+      slot = {hash, index + 1};
       return true;
     }
-    if (slot.hash == hash && std::string_view(slot.data, slot.size) == text) return false;
+    if (slot.hash == hash && texts[slot.index_plus_one - 1] == text) return false;
   }
 }
 

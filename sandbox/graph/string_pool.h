@@ -1,6 +1,7 @@
 #ifndef LOADLOCK_SANDBOX_GRAPH_STRING_POOL_H_
 #define LOADLOCK_SANDBOX_GRAPH_STRING_POOL_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,12 @@ class StringPool {
 
   // A string of its own at the end of the pool.
   uint32_t Append(std::string_view text);
+
+  // Room for `more` strings at once: growing step by step touches twice the memory.
+  void Reserve(size_t more) {
+    const size_t size = strings_.size() + more;
+    if (size > strings_.capacity()) strings_.reserve(std::max(size, 2 * strings_.capacity()));
+  }
 
   // The index of an equal string that was interned before, else of a new one at the end.
   uint32_t Intern(std::string_view text);
@@ -41,14 +48,14 @@ class DistinctCheck {
  public:
   // For at most `count` strings from here on.
   void Begin(size_t count);
-  // False if an equal string was added since Begin.
-  [[nodiscard]] bool Add(std::string_view text);
+  // False if a string equal to texts[index] was added since Begin. Those added stay where they are.
+  [[nodiscard]] bool Add(const std::vector<std::string_view>& texts, uint32_t index);
 
  private:
+  // Small, because a worker that lives for one file pays for each page that it touches.
   struct Slot {
     uint32_t hash = 0;
-    uint32_t size = 0;
-    const char* data = nullptr;
+    uint32_t index_plus_one = 0;
   };
   std::vector<Slot> slots_;
   size_t mask_ = 0;
