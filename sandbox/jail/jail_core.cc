@@ -1,6 +1,7 @@
 #include "sandbox/jail/jail_core.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <algorithm>
