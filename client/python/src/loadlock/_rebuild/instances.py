@@ -26,6 +26,8 @@ class Instances:
         self._names = Names(trusts)
         self._makers: dict[int, InstanceClass | Factory] = {}
         self._callees: dict[int, Factory] = {}
+        # Of the calls that were entered and not yet left.
+        self._parts: dict[int, list[int]] = {}
         self.versions = VersionNote()
         walker.handle(k.GLOBAL, self._enter_global)
         walker.handle(k.OBJECT, self._enter_object, self._leave_object)
@@ -53,7 +55,7 @@ class Instances:
         cls, args, state, list_items, dict_items = walker.operands(node)
         maker = self._maker(cls)
         if not isinstance(maker, InstanceClass):
-            walker.after(node, self._call_parts(node))
+            self._await_parts(node)
             return
         if list_items != k.ABSENT or dict_items != k.ABSENT:
             raise RebuildError(f"{maker.name} may not have items")
@@ -109,10 +111,14 @@ class Instances:
         callee = self._walker.operands(node)[0]
         if callee not in self._callees:
             self._callees[callee] = factories.for_call(self._name(callee), self._names)
-        self._walker.after(node, self._call_parts(node))
+        self._await_parts(node)
 
     def _leave_call(self, node: int) -> None:
         self._build(node, self._callees[self._walker.operands(node)[0]])
+
+    def _await_parts(self, node: int) -> None:
+        parts = self._parts[node] = self._call_parts(node)
+        self._walker.after(node, parts)
 
     def _call_parts(self, node: int) -> list[int]:
         """What a factory needs, but for names among its arguments: these it gets as names."""
@@ -130,7 +136,8 @@ class Instances:
         walker = self._walker
         callee, args, *rest = walker.operands(node)
         # A factory looks into its arguments, so these must be whole.
-        walker.taken(self._call_parts(node), FILLED)
+        if not walker.are_there(self._parts.pop(node), FILLED):
+            raise cycle()
         values = walker.values
         state, items, pairs = (None if part == k.ABSENT else values[part] for part in rest)
         call = Call(self._name(callee), self._arguments(args), state, items, pairs)

@@ -96,10 +96,10 @@ class Walker:
         start = self.columns.starts[node]
         return self.columns.operands[start : start + self.columns.counts[node]]
 
-    def are_there(self, parts: list[int]) -> bool:
-        """Whether all parts can be referred to."""
+    def are_there(self, parts: list[int], at_least: int = THERE) -> bool:
+        """Whether all parts have come that far."""
         progress = self.progress
-        return not parts or min([progress[part] for part in parts]) >= THERE
+        return not parts or min([progress[part] for part in parts]) >= at_least
 
     def taken(self, parts: list[int], at_least: int = THERE) -> list[Any]:
         """Values of parts, all of which must have come that far; else there is a cycle."""
