@@ -5,12 +5,12 @@
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -84,6 +84,7 @@ class CommandTest : public ::testing::Test {
   pid_t Spawn(std::vector<std::string> arguments, const std::string& out) {
     arguments.insert(arguments.begin(), Binary("loadlock"));
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     posix_spawn_file_actions_t actions;
@@ -185,7 +186,7 @@ TEST_F(CommandTest, ManyFilesComeOutInOrder) {
 
 TEST_F(CommandTest, ADaemonThatMayNotReadThePathGetsTheContent) {
   const client::PrivateDaemon daemon = StartDaemon({(folder_ / "tmp").string()});
-  const std::string address = daemon.socket_path();
+  const std::string& address = daemon.socket_path();
   EXPECT_EQ(Run({"audit", "--address", address, Write("good.pkl", Good())}).exit_code, 0);
   EXPECT_EQ(Run({"audit", "--address", address, Write("bad.pkl", Bad())}).exit_code, 1);
   const Result large = Run({"audit", "--address", address, Write("large.npy", Npy(4 << 20))});

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -24,7 +24,7 @@ class PrivateDaemonTest : public ::testing::Test {
   void TearDown() override { unsetenv("LOADLOCKD"); }
 
   std::string Script(const std::string& body) {
-    const std::string path = temp_.Write("loadlockd", "#!/bin/sh\n" + body + "\n");
+    std::string path = temp_.Write("loadlockd", "#!/bin/sh\n" + body + "\n");
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }

@@ -1,8 +1,8 @@
 // loadlockd with its real worker: what audits, loads and uploads answer.
 #include <gmock/gmock.h>
-#include <signal.h>
 
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <string>
 

@@ -1,10 +1,10 @@
 // loadlockd as a process: sockets, health, load, drain, configuration, end.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>

@@ -162,7 +162,7 @@ TEST(ReadHeaderTest, TitlesAndArraysInRecordsAreRefused) {
 
 TEST(ReadHeaderTest, DeepRecordsAreRefused) {
   std::string deep = "'<i4'";
-  for (int i = 0; i < kMaxRecordDepth; ++i) deep = "[('a', " + deep + ")]";
+  for (int i = 0; i < kMaxRecordDepth; ++i) deep.insert(0, "[('a', ").append(")]");
   EXPECT_EQ(ReadText(WithDescr(deep)), "");
   EXPECT_EQ(ReadText(WithDescr("[('a', " + deep + ")]")), "DTYPE");
   EXPECT_EQ(ReadText(std::string(9000, '[')), "MALFORMED");

@@ -49,7 +49,7 @@ Blob TarHeader() {
   unsigned sum = 8 * ' ';
   for (const uint8_t byte : block) sum += byte;
   char text[8];
-  std::snprintf(text, sizeof(text), "%06o", sum);
+  (void)std::snprintf(text, sizeof(text), "%06o", sum);
   std::copy(text, text + 7, block.begin() + 148);
   block[155] = ' ';
   return block;
