@@ -197,8 +197,10 @@ TEST(StringPool, FindsByContent) {
   EXPECT_EQ(pool.Intern("same"), pool.Intern(copy));
   for (int i = 0; i < 5000; ++i) pool.Intern("x");
   std::vector<std::string> texts;
+  texts.reserve(2000);
   for (int i = 0; i < 2000; ++i) texts.push_back(std::to_string(i));
   std::vector<uint32_t> first;
+  first.reserve(texts.size());
   for (const std::string& text : texts) first.push_back(pool.Intern(text));
   for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(pool.Intern(texts[i]), first[i]);
   EXPECT_EQ(pool.strings().size(), 2002U);

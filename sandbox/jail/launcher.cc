@@ -45,8 +45,8 @@ constexpr size_t kBurstFactor = 4;
 
 class Launcher {
  public:
-  explicit Launcher(WorkerBody body)
-      : spawner_(body, UniqueFd(open("/proc/self/exe", O_PATH | O_CLOEXEC))) {}
+  explicit Launcher(const WorkerProgram& program)
+      : spawner_(program, UniqueFd(open("/proc/self/exe", O_PATH | O_CLOEXEC))) {}
 
   int Run();
 
@@ -303,6 +303,6 @@ int Launcher::Run() {
 
 }  // namespace
 
-int RunLauncher(WorkerBody body) { return Launcher(body).Run(); }
+int RunLauncher(const WorkerProgram& program) { return Launcher(program).Run(); }
 
 }  // namespace loadlock::jail

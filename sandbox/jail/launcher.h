@@ -12,7 +12,7 @@ namespace loadlock::jail {
 
 // Serves the control socket (kControlFd, control.h) until the daemon closes it. Returns the exit
 // code of the process.
-int RunLauncher(WorkerBody body);
+int RunLauncher(const WorkerProgram& program);
 
 }  // namespace loadlock::jail
 

@@ -9,25 +9,23 @@
 #include "absl/status/status.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/launcher.h"
-#include "sandbox/jail/prefault.h"
 #include "sandbox/jail/raw_syscall.h"
 
 namespace loadlock::jail {
 namespace {
 
-[[noreturn]] void RunExecutedWorker(WorkerBody body) {
+[[noreturn]] void RunExecutedWorker(const WorkerProgram& program) {
   const auto setup = std::make_unique<WorkerSetup>();
   const ssize_t size = pread(kSetupFd, setup.get(), sizeof(*setup), 0);
   if (size != static_cast<ssize_t>(sizeof(*setup)) || setup->version != kControlVersion) {
     RawExit(kExitLockDown);
   }
-  RunWorker(*setup, body);
+  RunWorker(*setup, program);
 }
 
 }  // namespace
 
-void RunWorker(const WorkerSetup& setup, WorkerBody body) {
-  Prefault();
+void RunWorker(const WorkerSetup& setup, const WorkerProgram& program) {
   channel::FrameWriter writer(channel::kChannelFd);
   uint8_t layers = 0;
   if (const CallResult failed = LockDown(setup, &layers)) {
@@ -35,23 +33,24 @@ void RunWorker(const WorkerSetup& setup, WorkerBody body) {
     (void)writer.Write(channel::FrameType::kFailed, failed->Describe());
     RawExit(kExitLockDown);
   }
+  if (program.warm_up != nullptr) program.warm_up();
   if (!writer.Ready(layers).ok()) RawExit(kExitChannel);
   absl::StatusOr<channel::ReceivedJob> job = channel::ReceiveJob(channel::kChannelFd);
   if (!job.ok()) {
     // Closed without a job: an idle worker that nobody needs any more.
     RawExit(absl::IsCancelled(job.status()) ? kExitOk : kExitChannel);
   }
-  const int code = body(*job, writer);
+  const int code = program.body(*job, writer);
   // The end of a process takes as long as a small job. The daemon says when there is time for it.
   if (code == kExitOk) channel::AwaitClose(channel::kChannelFd);
   // No destructors, no atexit: the kernel takes everything back at once.
   RawExit(code);
 }
 
-int ProcessMain(int argc, char** argv, WorkerBody body) {
+int ProcessMain(int argc, char** argv, const WorkerProgram& program) {
   const std::string_view command = argc == 2 ? argv[1] : "";
-  if (command == "--launcher") return RunLauncher(body);
-  if (command == "--worker") RunExecutedWorker(body);
+  if (command == "--launcher") return RunLauncher(program);
+  if (command == "--worker") RunExecutedWorker(program);
   constexpr std::string_view kUsage = "loadlock-worker is started by loadlockd only.\n";
   return write(STDERR_FILENO, kUsage.data(), kUsage.size()) < 0 ? 3 : 2;
 }

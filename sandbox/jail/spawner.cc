@@ -86,7 +86,7 @@ pid_t Spawner::Fork(int channel, unsigned long flags, int* pidfd) {
   const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, 0, pidfd, 0, 0));
   if (pid == 0) {
     if (dup2(channel, channel::kChannelFd) < 0) _exit(kExitLockDown);
-    RunWorker(*setup_, body_);
+    RunWorker(*setup_, program_);
   }
   return pid;
 }

@@ -24,8 +24,8 @@ struct Child {
 class Spawner {
  public:
   // `executable` is an O_PATH descriptor of this program; it works when no path does any more.
-  Spawner(WorkerBody body, channel::UniqueFd executable)
-      : body_(body), executable_(std::move(executable)) {}
+  Spawner(const WorkerProgram& program, channel::UniqueFd executable)
+      : program_(program), executable_(std::move(executable)) {}
 
   // Fixes what every worker is told. To be called again when the tier changes.
   CallResult Prepare(const WorkerSetup& setup);
@@ -41,7 +41,7 @@ class Spawner {
   pid_t Exec(int channel, unsigned long flags, int* pidfd);
   pid_t Fork(int channel, unsigned long flags, int* pidfd);
 
-  const WorkerBody body_;
+  const WorkerProgram program_;
   channel::UniqueFd executable_;
   std::unique_ptr<WorkerSetup> setup_;
   channel::UniqueFd setup_file_;

@@ -13,6 +13,10 @@ inline constexpr size_t kMaxResultBytes = size_t{4} << 20;
 // (sandbox/jail/exit_codes.h). An artifact that is refused is a success: the findings say so.
 int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer);
 
+// Parses and encodes a small model that is part of the program (sandbox/jail/process.h). Aborts if
+// that fails.
+void WarmUp();
+
 }  // namespace loadlock::worker
 
 #endif  // LOADLOCK_SANDBOX_WORKER_JOB_H_

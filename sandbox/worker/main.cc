@@ -3,5 +3,6 @@
 #include "sandbox/worker/job.h"
 
 int main(int argc, char** argv) {
-  return loadlock::jail::ProcessMain(argc, argv, &loadlock::worker::RunJob);
+  return loadlock::jail::ProcessMain(argc, argv,
+                                     {&loadlock::worker::RunJob, &loadlock::worker::WarmUp});
 }

@@ -175,5 +175,5 @@ int Perform(ReceivedJob& job, FrameWriter& writer) {
 }  // namespace loadlock::jail
 
 int main(int argc, char** argv) {
-  return loadlock::jail::ProcessMain(argc, argv, &loadlock::jail::Perform);
+  return loadlock::jail::ProcessMain(argc, argv, {&loadlock::jail::Perform});
 }
