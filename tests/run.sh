@@ -92,12 +92,14 @@ python_tests "layout" release "$venv" $ours tests/layout
 python_tests "Python client" release "$venv" client/python/pyproject.toml client/python/tests
 python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
+python_tests "hostile worker" release "$venv" $ours tests/hostile
 python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
 
 if ((asan)); then
   build asan
   unit asan
   python_tests "integration with sanitizers" asan "$venv" $ours tests/integration
+  python_tests "hostile worker with sanitizers" asan "$venv" $ours tests/hostile
 fi
 if ((tsan)); then
   build tsan
