@@ -37,6 +37,7 @@ TEST_F(DaemonTest, SaturationIsRefusedAtOnce) {
   std::atomic<int> exhausted{0};
   std::atomic<int> other{0};
   std::vector<std::thread> clients;
+  clients.reserve(12);
   for (int i = 0; i < 12; ++i) {
     clients.emplace_back([&] {
       for (int j = 0; j < 5; ++j) {

@@ -62,6 +62,7 @@ TestDaemon::TestDaemon(const TestFolder& folder, const std::string& config)
                                    "--ready-fd",
                                    absl::StrCat(kReadyFd)};
   std::vector<char*> argv;
+  argv.reserve(args.size() + 1);
   for (std::string& arg : args) argv.push_back(arg.data());
   argv.push_back(nullptr);
   EXPECT_EQ(posix_spawn(&pid_, LOADLOCKD, &actions, nullptr, argv.data(), environ), 0);

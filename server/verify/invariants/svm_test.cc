@@ -30,8 +30,8 @@ Attrs Svc() {
           {"_effective_probability", Bool(true)}};
 }
 
-Maker Csr(int64_t rows, int64_t columns, std::vector<int32_t> indices,
-          std::vector<int32_t> indptr) {
+Maker Csr(int64_t rows, int64_t columns, const std::vector<int32_t>& indices,
+          const std::vector<int32_t>& indptr) {
   return Obj("scipy.sparse._csr.csr_matrix",
              {{"_shape", Tuple({Int(rows), Int(columns)})},
               {"data", Zeros({static_cast<int64_t>(indices.size())})},
