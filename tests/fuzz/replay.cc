@@ -1,8 +1,10 @@
 // Replays seeds and mutations of them through a fuzz target, so that targets never rot and each
 // build tries some thousands of broken files. The mutations are the same in every run.
 //
-//   fuzz_NAME FOLDER [PREFIX]       seeds of FOLDER whose names begin with PREFIX
-//   fuzz_NAME FILE                  one file as it is, for looking into a finding
+//   fuzz_NAME FOLDER [PREFIX [MUTATIONS [SEED]]]   seeds of FOLDER whose names begin with PREFIX,
+//   and
+//                                                  as many mutations of each
+//   fuzz_NAME FILE                                 one file as it is, for looking into a finding
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,7 +23,8 @@ namespace {
 
 using Blob = std::vector<uint8_t>;
 
-constexpr int kMutationsOfASeed = 1000;
+// Four times the largest seed, for inputs that grow.
+constexpr size_t kMaxInput = size_t{64} << 10;
 
 // The input ends at an unmapped page: a read beyond it ends the process in every build.
 class GuardedCopy {
@@ -112,16 +115,41 @@ Blob Mutate(Blob data, const Blob& other, std::mt19937* random) {
   return data;
 }
 
-int Replay(const std::filesystem::path& folder, const std::string& prefix) {
+// As libFuzzer does it: the target's own mutations, now and then two inputs crossed, and now and
+// then a blind damage.
+Blob MutateByTarget(Blob data, const Blob& other, std::mt19937* random) {
+  if ((*random)() % 16 == 0) return Mutate(std::move(data), other, random);
+  Blob out(kMaxInput);
+  if ((*random)() % 8 == 0) {
+    out.resize(LLVMFuzzerCustomCrossOver(data.data(), data.size(), other.data(), other.size(),
+                                         out.data(), out.size(),
+                                         static_cast<unsigned>((*random)())));
+    return out;
+  }
+  std::copy(data.begin(), data.end(), out.begin());
+  out.resize(LLVMFuzzerCustomMutator(out.data(), data.size(), out.size(),
+                                     static_cast<unsigned>((*random)())));
+  return out;
+}
+
+struct Amount {
+  int mutations = 1000;  // of each seed
+  unsigned seed = 1;
+};
+
+int Replay(const std::filesystem::path& folder, const std::string& prefix, Amount amount) {
   const std::vector<Blob> seeds = ReadSeeds(folder, prefix);
-  std::mt19937 random(1);
+  std::mt19937 random(amount.seed);
   size_t inputs = 0;
   for (const Blob& seed : seeds) {
     RunOne(seed);
-    for (int i = 0; i < kMutationsOfASeed; ++i) {
-      RunOne(Mutate(seed, seeds[random() % seeds.size()], &random));
+    for (int i = 0; i < amount.mutations; ++i) {
+      const Blob& other = seeds[random() % seeds.size()];
+      RunOne(LLVMFuzzerCustomMutator != nullptr ? MutateByTarget(seed, other, &random)
+                                                : Mutate(seed, other, &random));
+      ++inputs;
     }
-    inputs += 1 + kMutationsOfASeed;
+    ++inputs;
   }
   RunOne({});
   std::printf("%zu seeds, %zu inputs\n", seeds.size(), inputs + 1);
@@ -133,12 +161,15 @@ int Replay(const std::filesystem::path& folder, const std::string& prefix) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
-  if (args.empty() || args.size() > 2) {
-    std::fprintf(stderr, "usage: %s FOLDER [PREFIX] | FILE\n", argv[0]);
+  if (args.empty() || args.size() > 4) {
+    std::fprintf(stderr, "usage: %s FOLDER [PREFIX [MUTATIONS [SEED]]] | FILE\n", argv[0]);
     return 2;
   }
   if (std::filesystem::is_directory(args[0])) {
-    return loadlock::fuzz::Replay(args[0], args.size() > 1 ? args[1] : "");
+    loadlock::fuzz::Amount amount;
+    if (args.size() > 2) amount.mutations = std::stoi(args[2]);
+    if (args.size() > 3) amount.seed = static_cast<unsigned>(std::stoul(args[3]));
+    return loadlock::fuzz::Replay(args[0], args.size() > 1 ? args[1] : "", amount);
   }
   loadlock::fuzz::RunOne(loadlock::fuzz::ReadFile(args[0]));
   return 0;

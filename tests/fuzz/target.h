@@ -10,6 +10,14 @@
 // libFuzzer's entry. Returns 0; a finding is a crash.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
+// libFuzzer's, for targets whose inputs have a form that blind mutations would only destroy. Both
+// give the size of what they wrote, `max_size` at most. Weak: most targets do without.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) __attribute__((weak));
+extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* data, size_t size, const uint8_t* other,
+                                            size_t other_size, uint8_t* out, size_t max_size,
+                                            unsigned seed) __attribute__((weak));
+
 namespace loadlock::fuzz {
 
 inline void Require(bool holds, const char* what) {
