@@ -110,7 +110,7 @@ uint64_t CountPacked(const Field& field, absl::string_view bytes) {
 
 absl::Status ScanWire(absl::string_view bytes, const google::protobuf::Descriptor& type,
                       const std::vector<FieldLimit>& limits, uint64_t max_memory) {
-  const absl::Status broken = absl::InvalidArgumentError("does not parse");
+  absl::Status broken = absl::InvalidArgumentError("does not parse");
   // protobuf counts bytes in an int.
   if (bytes.size() > std::numeric_limits<int>::max()) {
     return absl::InvalidArgumentError("larger than 2 GiB");

@@ -52,7 +52,8 @@ void RecordInItself(Output& o) {
   AlsoReaches(o, next);
 }
 
-void ArrayOf(Output& o, std::string_view typestr, std::vector<int64_t> shape, uint64_t length) {
+void ArrayOf(Output& o, std::string_view typestr, const std::vector<int64_t>& shape,
+             uint64_t length) {
   const NodeId dtype = o.Dtype(typestr);
   const uint32_t buffer = o.Buffer(v1::BUFFER_SOURCE_ARTIFACT, 0, length);
   const auto rank = static_cast<uint32_t>(shape.size());

@@ -102,9 +102,10 @@ double Seconds() {
 
 // One byte a second, so that something always comes.
 int Drip(Stage&) {
-  for (double next = Seconds();; next += 1) {
+  while (true) {
+    const double next = Seconds() + 1;
     if (!Packet("Gx")) return jail::kExitChannel;
-    while (Seconds() < next + 1) {
+    while (Seconds() < next) {
     }
   }
 }

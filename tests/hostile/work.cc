@@ -143,6 +143,7 @@ void ForestsShareTrees(Output& o) {
 void DeepFindings(Output& o) {
   o.Clear();
   std::vector<uint32_t> bad;
+  bad.reserve(200);
   for (int i = 0; i < 200; ++i) bad.push_back(o.Name("posix", "system" + std::to_string(i)));
   NodeId inner = o.List(std::move(bad));
   for (int i = 0; i < 1'000'000; ++i) inner = o.List({inner});
