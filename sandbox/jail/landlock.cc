@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/jail/layers.h"
 
 namespace loadlock::jail {
 namespace {
@@ -43,6 +44,7 @@ size_t SizeFor(long abi) {
 }  // namespace
 
 CallResult RestrictWithLandlock() {
+  if (IsOff(kLayerLandlock)) return {};
   const long abi = syscall(SYS_landlock_create_ruleset, nullptr, 0, kCreateRulesetVersion);
   if (abi < 0) return Failed("landlock_create_ruleset");
   const RulesetAttr attr = EverythingOf(abi);

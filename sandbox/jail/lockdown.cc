@@ -115,6 +115,7 @@ struct Limit {
 };
 
 CallResult SetLimits(const RawLimits& limits) {
+  if (IsOff(kLayerLimits)) return {};
   const Limit table[] = {
 #ifndef LOADLOCK_SANITIZED  // Shadow memory is terabytes of address space.
       {RLIMIT_AS, "setrlimit(RLIMIT_AS)", limits.address_space_bytes},
@@ -145,6 +146,7 @@ CallResult SetLimits(const RawLimits& limits) {
 
 CallResult ForbidExecGain(uint8_t* layers) {
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return Failed("prctl(PR_SET_DUMPABLE)");
+  if (IsOff(kLayerNoExecGain)) return {};
   if (prctl(kPrSetMdwe, kPrMdweRefuseExecGain, 0, 0, 0) == 0) {
     *layers |= kLayerNoExecGain;
   } else if (errno != EINVAL) {
@@ -154,6 +156,7 @@ CallResult ForbidExecGain(uint8_t* layers) {
 }
 
 CallResult InstallFilter(const WorkerSetup& setup) {
+  if (IsOff(kLayerSeccomp)) return {};
   if (setup.filter_size == 0 || setup.filter_size > kMaxFilter) {
     return CallFailure{"seccomp", EINVAL};
   }

@@ -100,8 +100,10 @@ CallResult Spawner::Spawn(SpawnMode mode, Child* child) {
   const UniqueFd worker_end(ends[1]);
   unsigned long flags = CLONE_PIDFD | SIGCHLD;
   if (setup_->tier == Tier::kA) flags |= CLONE_NEWPID;
-#ifdef LOADLOCK_SANITIZED
-  mode = SpawnMode::kFork;  // The program is dynamic: the empty root has no libraries for exec.
+#if defined(LOADLOCK_SANITIZED) || defined(LOADLOCK_TEST_LAYERS)
+  // A sanitized program is dynamic, and the empty root has no libraries for exec; the name under
+  // which the program was started, which tests/escape reads, does not pass through exec either.
+  mode = SpawnMode::kFork;
 #endif
   int pidfd = -1;
   child->pid = mode == SpawnMode::kExec ? Exec(worker_end.get(), flags, &pidfd)

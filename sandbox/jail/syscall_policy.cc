@@ -10,6 +10,7 @@
 
 #include "sandbox/channel/frame.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/jail/layers.h"
 
 namespace loadlock::jail {
 namespace {
@@ -38,9 +39,7 @@ std::vector<AllowedCall> MakeAllowedCalls() {
       {SCMP_SYS(pwrite64), {Equals(0, kDecodedFd)}, "writes decoded data"},
       {SCMP_SYS(mmap), {LacksBits(2, PROT_EXEC)}, "maps artifact and decoded data; large heap"},
       {SCMP_SYS(munmap), {}, "the heap; maps decoded data anew after it grew"},
-      {SCMP_SYS(mremap), {}, "realloc of large blocks; cannot change the protection"},
       {SCMP_SYS(brk), {}, "the heap"},
-      {SCMP_SYS(close), {}, "drops the job's descriptors"},
       {SCMP_SYS(exit_group), {}, "ends"},
   };
 #ifdef LOADLOCK_SANITIZED
@@ -48,7 +47,8 @@ std::vector<AllowedCall> MakeAllowedCalls() {
        {SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(sched_yield), SCMP_SYS(futex),
         SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigprocmask),
         SCMP_SYS(getrusage), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(lseek),
-        SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(pipe2)}) {
+        SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(close),
+        SCMP_SYS(pipe2)}) {
     calls.push_back({number, {}, "the sanitizer's run-time library"});
   }
   // It asks the kernel whether memory is readable by writing it to a pipe of its own.
@@ -83,7 +83,10 @@ CallResult BuildFilter(std::vector<sock_filter>* program) {
   // cost.
   result = seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   if (result != 0) return FailedWith("seccomp_attr_set", result);
-  for (const AllowedCall& call : AllowedCalls()) {
+  const std::vector<AllowedCall>& calls = AllowedCalls();
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (IsCallOff(i)) continue;
+    const AllowedCall& call = calls[i];
     result = seccomp_rule_add_exact_array(filter.get(), SCMP_ACT_ALLOW, call.number,
                                           static_cast<unsigned>(call.arguments.size()),
                                           call.arguments.data());
