@@ -75,7 +75,8 @@ def models() -> Iterator[tuple[str, Any]]:
     yield "forest", RandomForestClassifier(2, max_depth=2, random_state=0).fit(X, y)
     yield "isolation", IsolationForest(n_estimators=2, max_samples=4, random_state=0).fit(X)
     yield "boosting", GradientBoostingRegressor(n_estimators=2, max_depth=1, random_state=0).fit(X, y)
-    yield "boosting-classes", GradientBoostingClassifier(n_estimators=1, max_depth=1, random_state=0).fit(X, y)
+    classes = GradientBoostingClassifier(n_estimators=1, max_depth=1, random_state=0)
+    yield "boosting-classes", classes.fit(X, y)
     for algorithm in ("kd_tree", "ball_tree", "brute"):
         yield f"knn-{algorithm}", KNeighborsClassifier(3, algorithm=algorithm, leaf_size=4).fit(X, y)
     yield "svc", SVC().fit(X, y)
