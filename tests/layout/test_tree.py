@@ -155,6 +155,25 @@ def test_release_binaries_are_hardened() -> None:
         assert "RWE" not in stack, binary
 
 
+def test_release_objects_are_hardened() -> None:
+    """What our own code was compiled with; the C library's checked calls show FORTIFY at work. (The
+    linker marks a whole program for CET only if Debian's archives are, and gRPC's is not.)"""
+    for binary in ("loadlockd", "loadlock-worker", "loadlock"):
+        command = ["nm", str(BUILD / "bin" / binary)]
+        names = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "__stack_chk_fail" in names, f"{binary} has no stack protector"
+        assert re.search(r"\b__\w+_chk\b", names), binary
+    code = [
+        BUILD / "sandbox" / "jail" / "libloadlock_jail.a",
+        BUILD / "server" / "verify" / "libloadlock_verify.a",
+    ]
+    for archive in code:
+        notes = subprocess.run(
+            ["readelf", "-n", str(archive)], capture_output=True, text=True, check=True
+        ).stdout
+        assert "IBT, SHSTK" in notes, f"{archive} is not built for control-flow enforcement"
+
+
 PICKLES = {
     "pickle",
     "_pickle",
