@@ -127,10 +127,11 @@ std::optional<std::string> Nodes::LettersOf(uint32_t id) const {
   const bool run = letters.back() == '#' && letters.size() == 3;
   const bool shape = letters.back() == 'i' && letters.size() >= 4;
   if (letters.size() != count) return std::nullopt;
-  if (run || shape)
+  if (run || shape) {
     std::replace_if(
         letters.begin(), letters.end(), [](char c) { return c == 'i' || c == 's' || c == 'f'; },
         '#');
+  }
   return letters;
 }
 

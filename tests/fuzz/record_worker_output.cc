@@ -64,8 +64,8 @@ int Record(const char* from, const char* to) {
   const std::string artifact(std::istreambuf_iterator<char>(in), {});
   Parse parse(artifact);
   if (parse.refusal) {
-    std::fprintf(stderr, "%s: %s %s\n", from, parse.refusal->rule_id.c_str(),
-                 parse.refusal->message.c_str());
+    (void)std::fprintf(stderr, "%s: %s %s\n", from, parse.refusal->rule_id.c_str(),
+                       parse.refusal->message.c_str());
     return 1;
   }
   const absl::Span<const uint8_t> decoded = parse.decoded.Map();
@@ -85,6 +85,6 @@ int Record(const char* from, const char* to) {
 
 int main(int argc, char** argv) {
   if (argc == 3) return loadlock::fuzz::Record(argv[1], argv[2]);
-  std::fprintf(stderr, "usage: %s ARTIFACT SEED\n", argv[0]);
+  (void)std::fprintf(stderr, "usage: %s ARTIFACT SEED\n", argv[0]);
   return 2;
 }

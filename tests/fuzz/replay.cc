@@ -73,6 +73,7 @@ std::vector<Blob> ReadSeeds(const std::filesystem::path& folder, const std::stri
   Require(!paths.empty(), "there are seeds");
   std::sort(paths.begin(), paths.end());
   std::vector<Blob> seeds;
+  seeds.reserve(paths.size());
   for (const auto& path : paths) seeds.push_back(ReadFile(path));
   return seeds;
 }
@@ -162,7 +163,7 @@ int Replay(const std::filesystem::path& folder, const std::string& prefix, Amoun
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   if (args.empty() || args.size() > 4) {
-    std::fprintf(stderr, "usage: %s FOLDER [PREFIX [MUTATIONS [SEED]]] | FILE\n", argv[0]);
+    (void)std::fprintf(stderr, "usage: %s FOLDER [PREFIX [MUTATIONS [SEED]]] | FILE\n", argv[0]);
     return 2;
   }
   if (std::filesystem::is_directory(args[0])) {
