@@ -12,7 +12,7 @@ builds release, and runs unit, layout and integration tests with both scikit-lea
 
   --asan      the same with AddressSanitizer and UBSan too
   --tsan      the unit tests below server/rpc with ThreadSanitizer
-  --tidy      clang-tidy over every source file
+  --tidy      clang-tidy over every source file, buf lint over the protos
   --long      10,000 mutated models instead of 2,000, every offset of more files,
               100,000 random pickles instead of 10,000
 TEXT
@@ -112,6 +112,10 @@ fi
 if ((tidy)); then
   say "clang-tidy"
   run-clang-tidy -quiet -p build/release "^$LOADLOCK_ROOT/(sandbox|server|client|tests)/" || failed=1
+  # The newest that Debian 12's Go builds.
+  say "buf lint"
+  GOBIN="$LOADLOCK_ROOT/build/tools" GOFLAGS=-modcacherw go install github.com/bufbuild/buf/cmd/buf@v1.15.1
+  (cd proto && ../build/tools/buf lint .) || failed=1
 fi
 
 say "Done in $((SECONDS / 60)) min $((SECONDS % 60)) s"
