@@ -1,0 +1,132 @@
+"""What a machine runs out of: descriptors, processes, disk. Clear answers, and afterwards all works."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from corpora import opcodes as op
+
+from .daemon import ACCEPTED, BIN, Daemon, Holdings
+from .test_processes import launcher
+
+SMALL = op.stream(op.value({"a": [1, 2, 3]}))
+CLEAR = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+@pytest.fixture(params=["A", "B", "C"])
+def own(request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    with Daemon("--tier", request.param, "--log-level", "error") as daemon:
+        yield daemon
+
+
+@contextmanager
+def limited(pid: int, what: int, value: int) -> Iterator[None]:
+    before = resource.prlimit(pid, what)
+    resource.prlimit(pid, what, (value, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, what, before)
+
+
+def answers(daemon: Daemon, count: int) -> tuple[int, set[str]]:
+    """How many audits were accepted, and the messages of those that failed, with a clear status."""
+    accepted, messages = 0, set()
+    for _ in range(count):
+        try:
+            assert daemon.stub.audit(SMALL).verdict == ACCEPTED
+            accepted += 1
+        except grpc.RpcError as failure:
+            assert failure.code() in CLEAR, failure
+            messages.add(failure.details())
+    return accepted, messages
+
+
+def full_pool(daemon: Daemon) -> Holdings:
+    """What is held once the warm workers are there."""
+    cores = len(os.sched_getaffinity(0))
+    deadline = time.monotonic() + 10
+    while daemon.stub.info().ready_workers < min(2 * cores, 32):
+        assert time.monotonic() < deadline, "the pool never filled"
+        time.sleep(0.05)
+    return daemon.holdings()
+
+
+def recovers(daemon: Daemon, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while answers(daemon, 1)[0] == 0:
+        assert time.monotonic() < deadline, "the daemon never recovered"
+        time.sleep(0.1)
+    assert answers(daemon, 30) == (30, set())
+
+
+def serving_launcher(daemon: Daemon) -> int:
+    """The process that makes the workers: at tier A a child of the first."""
+    first = launcher(daemon)
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    inner = [int(pid) for pid in children if Path(f"/proc/{pid}/task/{pid}/children").read_text()]
+    assert len(inner) <= 1
+    return inner[0] if inner else first
+
+
+def test_no_descriptors_left(own: Daemon) -> None:
+    before = full_pool(own)
+    with limited(own.pid, resource.RLIMIT_NOFILE, len(own.descriptors()) + 1):
+        _, messages = answers(own, 20)
+        assert messages, "the limit was not reached"
+        assert own.process.poll() is None
+    recovers(own)
+    assert not own.settled(before).above(before)
+
+
+@pytest.mark.parametrize("spare", range(2, 12))
+def test_few_descriptors_left(spare: int) -> None:
+    """Every place that makes a descriptor is the one that fails, for some number of spare ones."""
+    with Daemon("--log-level", "error") as daemon:
+        assert answers(daemon, 3) == (3, set())
+        before = full_pool(daemon)
+        with limited(daemon.pid, resource.RLIMIT_NOFILE, len(daemon.descriptors()) + spare):
+            answers(daemon, 20)
+        recovers(daemon)
+        assert not daemon.settled(before).above(before)
+
+
+def test_no_process_can_be_made() -> None:
+    """At tier A the launcher is nobody in a namespace of its own, so the limit holds for it as root too."""
+    with Daemon("--tier", "A", "--log-level", "error") as daemon:
+        assert daemon.stub.info().tier == 1
+        before = full_pool(daemon)
+        with limited(serving_launcher(daemon), resource.RLIMIT_NPROC, 0):
+            accepted, messages = answers(daemon, 60)
+            assert accepted < 60
+            assert any("clone" in message for message in messages), messages
+        recovers(daemon)
+        assert not daemon.settled(before).above(before)
+
+
+def test_a_log_on_a_full_disk() -> None:
+    with Daemon("--log-file", "/dev/full") as daemon:
+        assert answers(daemon, 20) == (20, set())
+
+
+def test_a_command_without_a_folder_for_its_daemon(tmp_path: Path) -> None:
+    """TMPDIR is where a private daemon's socket goes."""
+    artifact = tmp_path / "a.pkl"
+    artifact.write_bytes(SMALL)
+    run = subprocess.run(
+        [str(BIN / "loadlock"), "audit", str(artifact)],
+        env=dict(os.environ, TMPDIR="/nonexistent", LOADLOCK_ADDRESS=""),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert "/nonexistent" in run.stderr + run.stdout
+    assert len((run.stderr + run.stdout).strip().splitlines()) <= 2
