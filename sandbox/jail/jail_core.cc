@@ -163,6 +163,7 @@ void JailCore::Pump() {
 }
 
 void JailCore::HandleMessage(const Message& message, UniqueFd channel, UniqueFd pidfd) {
+  heard_ = absl::Now();
   if (message.kind == MessageKind::kExited) {
     if (message.replacement != 0) {
       Announce(message.replacement, std::move(channel), std::move(pidfd));

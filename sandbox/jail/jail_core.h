@@ -138,6 +138,8 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   uint64_t last_id_ = 0;
   // Asked for and not announced yet, with the time.
   std::unordered_map<uint64_t, absl::Time> starting_;
+  // When the launcher said something. One that is slow but goes on is not given up.
+  absl::Time heard_ = absl::InfinitePast();
   // Every worker that the launcher made and has not reported as ended.
   std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_;
   std::deque<std::shared_ptr<WorkerState>> idle_;

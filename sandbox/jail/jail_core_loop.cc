@@ -171,7 +171,7 @@ int JailCore::Tick() {
     dead = launcher_ == nullptr;
     std::vector<uint64_t> late;
     for (const auto& [id, since] : starting_) {
-      if (absl::Now() - since > kGreetingPatience) late.push_back(id);
+      if (absl::Now() - std::max(since, heard_) > kGreetingPatience) late.push_back(id);
     }
     for (const uint64_t id : late) HandleFailedSpawn(id, "the launcher did not answer in time");
     Pump();

@@ -105,6 +105,7 @@ TEST(Jail, ServesTwoHundredCallersAtOnceAndLeavesNothingBehind) {
     ASSERT_NE(jail, nullptr);
     std::atomic<int> served = 0;
     std::vector<std::thread> callers;
+    callers.reserve(200);
     for (int i = 0; i < 200; ++i) {
       callers.emplace_back([&] {
         if (Ask(*jail, "honest").output.result == kArtifact) ++served;

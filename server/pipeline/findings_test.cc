@@ -19,7 +19,7 @@ using ::testing::HasSubstr;
 constexpr RunLimits kLimits = {
     .wall = absl::Seconds(60), .cpu = absl::Seconds(30), .heap_bytes = 1000, .decoded_bytes = 2000};
 
-absl::StatusOr<v1::Finding> Closed(WorkerExit exit) {
+absl::StatusOr<v1::Finding> Closed(const WorkerExit& exit) {
   ReadOutcome outcome;
   outcome.kind = ReadOutcome::Kind::kClosed;
   return WhyNoOutput(outcome, exit, kLimits);

@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,6 +15,7 @@
 #include "server/observe/error.h"
 #include "server/pipeline/findings.h"
 #include "server/store/memfd.h"
+#include "tests/support/temp_folder.h"
 
 namespace loadlock::pipeline {
 namespace {
@@ -67,19 +66,13 @@ RunResult HonestNone() {
 class VetTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/vet_test.XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    dir_ = pattern;
-    std::filesystem::create_directories(dir_ + "/policies");
-    std::filesystem::create_directories(dir_ + "/root");
-    std::ofstream(dir_ + "/policies/default.textproto") << "name: 'default'\n";
-    std::ofstream(dir_ + "/root/model") << "abc";
+    folder_.Write("policies/default.textproto", "name: 'default'\n");
+    folder_.Write("root/model", "abc");
     policies_ = *policy::PolicySet::Load(dir_ + "/policies");
     roots_ = *store::Roots::Open({dir_ + "/root"});
     log_ = *observe::Log::Open({.level = "info", .json = true, .file = dir_ + "/log"});
     runner_.act = [](const RunRequest&) { return HonestNone(); };
   }
-  void TearDown() override { std::filesystem::remove_all(dir_); }
 
   Request ForModel() const {
     Request request;
@@ -98,11 +91,7 @@ class VetTest : public ::testing::Test {
     return vetter.Vet(std::move(request));
   }
 
-  std::string Log() const {
-    std::string text;
-    std::getline(std::ifstream(dir_ + "/log"), text, '\0');
-    return text;
-  }
+  std::string Log() const { return folder_.Read("log"); }
 
   // The rule of the first finding of a refusal.
   std::string RefusalOf(Request request) {
@@ -114,7 +103,8 @@ class VetTest : public ::testing::Test {
     return vetted->report.findings_size() == 0 ? "" : vetted->report.findings(0).rule_id();
   }
 
-  std::string dir_;
+  const support::TempFolder folder_;
+  const std::string dir_ = folder_.path();
   config::LimitSettings limits_;
   std::shared_ptr<const policy::PolicySet> policies_;
   store::Roots roots_;
@@ -189,14 +179,14 @@ TEST_F(VetTest, WrongDigestIsRefusedWithoutParsing) {
 }
 
 TEST_F(VetTest, WrongDigestOfALargeArtifactIsRefusedAfterParsing) {
-  std::ofstream(dir_ + "/root/model") << std::string(3 << 20, 'x');
+  folder_.Write("root/model", std::string(3 << 20, 'x'));
   Request request = ForModel();
   request.expected_sha256 = std::string(64, '0');
   EXPECT_EQ(RefusalOf(std::move(request)), "DIGEST_MISMATCH");
 }
 
 TEST_F(VetTest, EmptyArtifactIsRefused) {
-  std::ofstream(dir_ + "/root/model") << "";
+  folder_.Write("root/model", "");
   EXPECT_EQ(RefusalOf(ForModel()), "UNKNOWN_FORMAT");
   EXPECT_EQ(runner_.runs, 0);
 }

@@ -111,7 +111,7 @@ size_t Descendants(pid_t process) {
 }
 
 std::vector<pid_t> IdleWorkers(const Jail& jail) {
-  const std::vector<pid_t> children = ChildrenOf(jail.launcher_pid());
+  std::vector<pid_t> children = ChildrenOf(jail.launcher_pid());
   // At tier A there is the inner launcher in between.
   if (jail.tier() != Tier::kA) return children;
   return children.empty() ? children : ChildrenOf(children.front());
