@@ -14,8 +14,10 @@ absl::StatusOr<v1::Finding> WhyItEnded(const WorkerExit& exit, const RunLimits& 
   switch (exit.cause) {
     case WorkerExit::Cause::kSyscall:
       return Refusing("WORKER_KILLED_SYSCALL",
-                      absl::StrCat("the sandbox stopped the parser: it tried the forbidden system "
-                                   "call ",
+                      absl::StrCat("the sandbox stopped the parser: it tried ",
+                                   // By another architecture's entry, the kernel kills untold.
+                                   exit.syscall.empty() ? "a system call of another architecture"
+                                                        : "the forbidden system call ",
                                    exit.syscall));
     case WorkerExit::Cause::kSignalled:
       return Refusing("WORKER_KILLED_SIGNAL",

@@ -56,6 +56,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{WorkerExit::Cause::kExited, "WORKER_PROTOCOL", "without a result"},
         Case{WorkerExit::Cause::kDeadline, "WORKER_PROTOCOL", "closed its channel"}));
 
+TEST(FindingsTest, AKillWithoutANameIsToldAsOne) {
+  WorkerExit exit;
+  exit.cause = WorkerExit::Cause::kSyscall;
+  EXPECT_THAT(Closed(exit)->message(), HasSubstr("a system call of another architecture"));
+}
+
 TEST(FindingsTest, WallTimeIsNamed) {
   ReadOutcome outcome;
   outcome.kind = ReadOutcome::Kind::kDeadline;
