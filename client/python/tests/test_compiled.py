@@ -86,11 +86,12 @@ def test_a_tree_needs_its_state_and_nothing_more():
         built(tree(Encoder, args, {**state, "extra": 1}))
 
 
-def neighbours(change=lambda state: state, cls=None):
-    """A writer with the call that makes the k-d tree of a fitted model."""
-    from sklearn.neighbors import KDTree
+def neighbours(change=lambda state: state, cls=None, **metric):
+    """A writer with the call that makes the ball tree of that metric, or a k-d tree."""
+    from sklearn.neighbors import BallTree, KDTree
 
-    original = KDTree(np.arange(30.0).reshape(15, 2), leaf_size=2)
+    kind = BallTree if metric else KDTree
+    original = kind(np.arange(30.0).reshape(15, 2), leaf_size=2, **metric)
     function, args, state = original.__reduce__()
     encoder = Encoder()
     arguments = encoder.node(k.TUPLE, *map(encoder.visit, cls or args))
@@ -105,6 +106,52 @@ def test_neighbours_are_found_as_before():
     made = built(encoder)
     x = np.random.default_rng(0).random((20, 2)) * 30
     assert made.query(x, 3)[1].tolist() == original.query(x, 3)[1].tolist()
+
+
+METRICS = [
+    {"metric": "chebyshev"},
+    {"metric": "canberra"},
+    {"metric": "haversine"},
+    {"metric": "minkowski", "p": 1.5},
+    {"metric": "minkowski", "p": 3, "w": [1.0, 2.0]},
+    {"metric": "seuclidean", "V": [1.0, 2.0]},
+]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=str)
+def test_neighbours_are_found_by_their_metric(metric):
+    original, encoder = neighbours(**metric)
+    made = built(encoder)
+    x = np.random.default_rng(0).random((20, 2)) * 30
+    for ours, theirs in zip(made.query(x, 3), original.query(x, 3), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("metric", METRICS[3:], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s[:2],
+        lambda s: None,
+        lambda s: (s[0], np.zeros(3), s[2]),
+        lambda s: (s[0], np.zeros(1), s[2]),
+        lambda s: (s[0], np.zeros((2, 1)), s[2]),
+        lambda s: (s[0], np.zeros(2, "i8"), s[2]),
+        lambda s: (s[0], None, s[2]),
+    ],
+)
+def test_metrics_whose_vector_lies_are_refused(metric, change, monkeypatch):
+    visit = Encoder.visit
+
+    def lying(self, value):
+        if type(value) is not tuple or len(value) != 3 or not isinstance(value[0], float):
+            return visit(self, value)
+        return visit(self, change(value))
+
+    monkeypatch.setattr(Encoder, "visit", lying)
+    _, encoder = neighbours(**metric)
+    with pytest.raises(RebuildError):
+        built(encoder)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +188,9 @@ def test_neighbours_of_another_class_are_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["PyFuncDistance64", "MinkowskiDistance64", "newObj", "DistanceMetric64"]
+    "name", ["PyFuncDistance64", "MahalanobisDistance64", "newObj", "DistanceMetric64"]
 )
-def test_metrics_with_parameters_are_refused(writer, root, name):
+def test_metrics_that_are_never_made_are_refused(writer, root, name):
     module = "sklearn.metrics._dist_metrics"
     with pytest.raises(RebuildError):
         root(writer.call_by_name(f"{module}.newObj", [writer.name(module, name, NAME)]))

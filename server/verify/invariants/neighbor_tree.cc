@@ -91,16 +91,6 @@ Check CheckNumbers(const Scope& scope, const Sequence& parts, int64_t nodes) {
   return std::nullopt;
 }
 
-Check CheckMetric(const Scope& scope, Value metric, int64_t columns) {
-  const std::optional<absl::string_view> name = DistanceName(scope, metric);
-  if (!name) return Broken{"", "the metric of a tree is no distance"};
-  // Haversine reads two columns whatever there are.
-  if ((*name == "HaversineDistance" || *name == "HaversineDistance64") && columns != 2) {
-    return Broken{"", "the haversine distance needs two columns"};
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Check CheckNeighborTree(const Scope& scope, NodeId call, NeighborTree kind) {
@@ -133,7 +123,7 @@ Check CheckNeighborTree(const Scope& scope, NodeId call, NeighborTree kind) {
     return Broken{"", "the bounds of a tree are not f8 (1 or 2, nodes, columns)"};
   }
   if (Check broken = CheckNumbers(scope, parts, nodes->shape[0])) return broken;
-  if (Check broken = CheckMetric(scope, parts[kMetric], columns)) return broken;
+  if (Check broken = CheckMetricWidth(scope, parts[kMetric], columns)) return broken;
   if (scope.view().IsNone(parts[kWeights])) return std::nullopt;
   const std::optional<Array> weights = scope.ArrayOf(parts[kWeights]);
   if (!weights || !weights->dtype.IsFloat64() || !weights->IsVector(static_cast<uint64_t>(rows))) {

@@ -21,19 +21,45 @@ std::optional<std::pair<int64_t, int64_t>> DataShape(const Scope& scope, Value d
   return std::make_pair(array->shape[0], array->shape[1]);
 }
 
-Check CheckMetricParams(const Scope& scope, const Instance& model) {
+// A weight or a variance a feature, as an array or a list.
+bool IsOnePerFeature(const Scope& scope, Value value, int64_t features) {
+  if (const std::optional<Array> array = scope.ArrayOf(value)) {
+    const char kind = array->dtype.kind;
+    return array->dtype.native() && (kind == 'f' || kind == 'i' || kind == 'u') &&
+           array->IsVector(static_cast<uint64_t>(features));
+  }
+  const Sequence list(scope.view(), value);
+  if (!list.ok() || list.size() != features) return false;
+  for (uint32_t i = 0; i < list.size(); ++i) {
+    if (!scope.Number(list[i])) return false;
+  }
+  return true;
+}
+
+// What the distance is called with. scikit-learn fits no tree with p below 1.
+Check CheckMetricParams(const Scope& scope, const Instance& model, int64_t features, bool brute) {
   const std::optional<Value> value = model.Get("effective_metric_params_");
   if (!value) return std::nullopt;
   const Mapping params(scope.view(), *value);
   const absl::string_view key = "effective_metric_params_";
   if (!params.ok() || !params.str_keys()) return Broken{key, "no dict of parameters"};
   for (uint32_t i = 0; i < params.size(); ++i) {
+    const absl::string_view name = params.str_key(i);
     const std::optional<double> number = scope.Number(params.value(i));
-    if (params.str_key(i) == "p" && number && *number >= 1) continue;
-    if (params.str_key(i) == "w" && scope.view().IsNone(params.value(i))) continue;
-    return Broken{key, "only p from 1 is allowed"};
+    if (name == "p" && number && (*number >= 1 || (brute && *number > 0))) continue;
+    if (name == "w" && scope.view().IsNone(params.value(i))) continue;
+    if ((name == "w" || name == "V") && IsOnePerFeature(scope, params.value(i), features)) continue;
+    return Broken{key, "not p from 1 (brute force: above 0), nor w or V of one number a feature"};
   }
   return std::nullopt;
+}
+
+// Rows of distances to the points instead of the points themselves.
+Check CheckPrecomputed(const Scope& scope, const Instance& model, bool square, bool brute) {
+  const auto value = model.Get("effective_metric_");
+  const auto metric = value ? scope.view().Str(*value) : std::nullopt;
+  if (!metric || *metric != "precomputed" || (square && brute)) return std::nullopt;
+  return Broken{"_fit_X", "precomputed distances are not (points, points), by brute force"};
 }
 
 // Class numbers of one output.
@@ -92,7 +118,8 @@ Check CheckNeighbors(const Scope& scope, const Instance& model) {
   const auto method = method_value ? scope.view().Str(*method_value) : std::nullopt;
   const auto tree = model.Get("_tree");
   if (!method || !tree) return Broken{"_fit_method", "_fit_method or _tree is missing"};
-  if (*method == "brute") {
+  const bool brute = *method == "brute";
+  if (brute) {
     if (!scope.view().IsNone(*tree)) return Broken{"_tree", "brute force has no tree"};
   } else if (*method == "kd_tree" || *method == "ball_tree") {
     if (NeighborTreeShape(scope, *tree) != shape) {
@@ -101,7 +128,10 @@ Check CheckNeighbors(const Scope& scope, const Instance& model) {
   } else {
     return Broken{"_fit_method", "unknown method"};
   }
-  if (Check broken = CheckMetricParams(scope, model)) return broken;
+  if (Check broken = CheckMetricParams(scope, model, shape->second, brute)) return broken;
+  if (Check broken = CheckPrecomputed(scope, model, shape->first == shape->second, brute)) {
+    return broken;
+  }
   return CheckTargets(scope, model, shape->first);
 }
 

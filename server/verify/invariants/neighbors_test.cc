@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <utility>
+
 #include "server/verify/invariants/neighbor_tree.h"
 #include "server/verify/testing/make.h"
 
@@ -14,9 +17,13 @@ constexpr char kKd[] = "sklearn.neighbors._kd_tree";
 constexpr char kBall[] = "sklearn.neighbors._ball_tree";
 constexpr char kMetrics[] = "sklearn.metrics._dist_metrics";
 
-Maker Distance(const std::string& name, double p = 2.0) {
+Maker DistanceWith(const std::string& name, double p, Maker vector) {
   return Call(std::string(kMetrics) + ".newObj", {Name(std::string(kMetrics) + "." + name)},
-              Tuple({Float(p), Vec<double>({0}), Zeros({1, 1})}));
+              Tuple({Float(p), std::move(vector), Zeros({1, 1})}));
+}
+
+Maker Distance(const std::string& name, double p = 2.0) {
+  return DistanceWith(name, p, Vec<double>({0}));
 }
 
 struct TreeNode {
@@ -150,6 +157,48 @@ TEST(NewObj, MakesOnlyItsOwnClasses) {
     EXPECT_NE(OutcomeOf(bad), "ACCEPTED");
   }
   EXPECT_EQ(OutcomeOf(Distance("ManhattanDistance", 1)), "ACCEPTED");
+  EXPECT_EQ(OutcomeOf(Distance("ChebyshevDistance64", INFINITY)), "ACCEPTED");
+  EXPECT_EQ(OutcomeOf(Distance("CanberraDistance64")), "ACCEPTED");
+}
+
+TEST(NewObj, VectorsOfDistancesAreAsLongAsTheRows) {
+  const auto tree = [](Maker distance) {
+    return OutcomeOf(KdTree(Replace(11, std::move(distance))));
+  };
+  EXPECT_EQ(tree(DistanceWith("MinkowskiDistance64", 3, Vec<double>({}))), "ACCEPTED");
+  EXPECT_EQ(tree(DistanceWith("MinkowskiDistance", 1.5, Vec<double>({0, 2}))), "ACCEPTED");
+  EXPECT_EQ(tree(DistanceWith("SEuclideanDistance64", 2, Vec<double>({1, 2}))), "ACCEPTED");
+  for (const Maker& bad : {DistanceWith("MinkowskiDistance64", 3, Vec<double>({1})),
+                           DistanceWith("MinkowskiDistance64", 3, Vec<double>({1, 2, 3})),
+                           DistanceWith("MinkowskiDistance64", 3, Vec<double>({1, -2})),
+                           DistanceWith("MinkowskiDistance64", 3, Vec<double>({1, NAN})),
+                           DistanceWith("MinkowskiDistance64", 3, Vec<int64_t>({1, 2})),
+                           DistanceWith("MinkowskiDistance64", 0.5, Vec<double>({})),
+                           DistanceWith("MinkowskiDistance64", INFINITY, Vec<double>({})),
+                           DistanceWith("MinkowskiDistance64", NAN, Vec<double>({})),
+                           DistanceWith("SEuclideanDistance64", 2, Vec<double>({})),
+                           DistanceWith("SEuclideanDistance64", 2, Vec<double>({1})),
+                           DistanceWith("SEuclideanDistance64", 2, Vec<double>({1, 0})),
+                           DistanceWith("SEuclideanDistance64", 2, None()),
+                           DistanceWith("EuclideanDistance64", 2, Vec<double>({1, 2})),
+                           Distance("MahalanobisDistance64"), Distance("PyFuncDistance64")}) {
+    EXPECT_NE(tree(bad), "ACCEPTED");
+  }
+}
+
+TEST(NewObj, ADistanceThatIsNeverMadeSaysWhatToDoInstead) {
+  for (const auto& [name, advice] :
+       {std::pair{"MahalanobisDistance64", "PCA(whiten=True)"},
+        std::pair{"PyFuncDistance64", "name one"}, std::pair{"WMinkowskiDistance", "weights w"}}) {
+    const auto verdict = VerifyMade(Distance(name));
+    ASSERT_TRUE(verdict.ok());
+    bool told = false;
+    for (const v1::Finding& finding : verdict->report.findings()) {
+      told = told ||
+             (finding.rule_id() == "SCHEMA" && finding.message().find(advice) != std::string::npos);
+    }
+    EXPECT_TRUE(told) << name;
+  }
 }
 
 Attrs Knn() {
@@ -169,6 +218,14 @@ TEST(Neighbors, SoundOnesPass) {
   Attrs brute = With(With(Knn(), "_fit_method", Str("brute")), "_tree", None());
   EXPECT_EQ(OutcomeOf(Obj(kKnn, brute)), "ACCEPTED");
   EXPECT_EQ(OutcomeOf(Obj(kKnn, {{"n_neighbors", Int(3)}})), "ACCEPTED") << "not fitted";
+  for (const Maker& params :
+       {Dict({{"p", Float(0.5)}, {"w", None()}}), Dict({{"w", Vec<int64_t>({1, 2})}}),
+        Dict({{"V", Zeros({2})}}), Dict({{"V", List({Float(1), Float(2)})}})}) {
+    EXPECT_EQ(OutcomeOf(Obj(kKnn, With(brute, "effective_metric_params_", params))), "ACCEPTED");
+  }
+  Attrs square = With(With(brute, "_fit_X", Zeros({4, 4})), "n_features_in_", Int(4));
+  square = With(square, "effective_metric_", Str("precomputed"));
+  EXPECT_EQ(OutcomeOf(Obj(kKnn, square)), "ACCEPTED");
 }
 
 TEST(Neighbors, EveryClauseIsChecked) {
@@ -190,7 +247,11 @@ TEST(Neighbors, EveryClauseIsChecked) {
       With(good, "_fit_method", Str("other")),
       With(good, "_fit_method", nullptr),
       With(good, "effective_metric_params_", Dict({{"p", Float(0.5)}})),
-      With(good, "effective_metric_params_", Dict({{"V", Zeros({2})}})),
+      With(good, "effective_metric_params_", Dict({{"V", Zeros({3})}})),
+      With(good, "effective_metric_params_", Dict({{"w", Zeros({1})}})),
+      With(good, "effective_metric_params_", Dict({{"w", List({Int(1), Str("2")})}})),
+      With(good, "effective_metric_params_", Dict({{"VI", Zeros({2, 2})}})),
+      With(good, "effective_metric_", Str("precomputed")),
       With(good, "_y", Vec<int64_t>({0, 1, 1})),
       With(good, "_y", Vec<int64_t>({0, 1, 1, 2})),
       With(good, "_y", Vec<int64_t>({0, 1, 1, -1})),
@@ -201,7 +262,7 @@ TEST(Neighbors, EveryClauseIsChecked) {
     EXPECT_TRUE(OutcomeOf(Obj(kKnn, broken[i])).starts_with("INVARIANT_NEIGHBORS"))
         << i << ": " << OutcomeOf(Obj(kKnn, broken[i]));
   }
-  for (const char* metric : {"precomputed", "mahalanobis", "seuclidean"}) {
+  for (const char* metric : {"mahalanobis", "wminkowski", "pyfunc"}) {
     EXPECT_TRUE(OutcomeOf(Obj(kKnn, With(good, "effective_metric_", Str(metric))))
                     .starts_with("STATE_RULE"));
   }

@@ -43,12 +43,19 @@ _SGD_PARAMETERS = {
 }
 _UNPICKLE = "__pyx_unpickle_"
 _METRICS = "sklearn.metrics._dist_metrics"
-# Metrics without parameters: others read vectors and matrices by the width of X.
-_METRIC_CLASSES = {
-    f"{name}{bits}"
-    for name in ("EuclideanDistance", "ManhattanDistance", "HaversineDistance")
+# Distances that read nothing of their state.
+_BARE_METRICS = {
+    f"{name}Distance{bits}"
+    for name in (
+        *("Euclidean", "Manhattan", "Chebyshev", "Haversine", "BrayCurtis", "Canberra", "Dice"),
+        *("Hamming", "Jaccard", "Kulsinski", "Matching", "RogersTanimoto", "RussellRao"),
+        *("SokalMichener", "SokalSneath"),
+    )
     for bits in ("", "64")
 }
+# Distances that read a vector as long as the rows which they compare.
+_MINKOWSKI = {"MinkowskiDistance", "MinkowskiDistance64"}
+_VARIANCE = {"SEuclideanDistance", "SEuclideanDistance64"}
 
 
 @cache
@@ -115,7 +122,7 @@ def neighbours(call: Call) -> Any:
     if not all(map(is_int, state[4:11])) or state[4] < 1 or state[6] != node_count:
         raise call.fail("its numbers")
     metric, weights = state[11], state[12]
-    if type(metric).__module__ != _METRICS or type(metric).__name__ not in _METRIC_CLASSES:
+    if not _fits(metric, columns):
         raise call.fail("its metric")
     if weights is not None and (type(weights) is not np.ndarray or weights.shape != (rows,)):
         raise call.fail("its weights")
@@ -125,14 +132,38 @@ def neighbours(call: Call) -> Any:
     return made
 
 
+def _fits(made: Any, columns: int) -> bool:
+    """It is a distance that `metric` made, and reads no more columns than there are."""
+    kind = type(made)
+    if kind.__module__ != _METRICS:
+        return False
+    if kind.__name__ in _BARE_METRICS:
+        return columns == 2 or not kind.__name__.startswith("Haversine")
+    if kind.__name__ not in _MINKOWSKI | _VARIANCE:
+        return False
+    size = len(made.__getstate__()[1])
+    return size == columns or (size == 0 and kind.__name__ in _MINKOWSKI)
+
+
 def metric(call: Call) -> Any:
-    """newObj(a metric without parameters); what the artifact says of them is not needed."""
+    """newObj(a distance): made by its constructor from the order p and the vector it reads."""
     call.only(state=True)
     call.arity(1)
     name = call.class_argument()
-    if name.name not in _METRIC_CLASSES:
+    if name.name in _BARE_METRICS:
+        return import_name(name)()
+    if name.name not in _MINKOWSKI | _VARIANCE:
         raise call.fail(f"metric {name.name[:64]!a}")
-    return import_name(name)()
+    if type(call.state) is not tuple or len(call.state) != 3:
+        raise call.fail("its state")
+    order, vector = call.state[:2]
+    if type(vector) is not np.ndarray or vector.dtype != np.float64 or vector.ndim != 1:
+        raise call.fail("its vector")
+    if name.name in _VARIANCE:
+        return import_name(name)(vector)
+    if not is_number(order) or not 1 <= order < np.inf or not (vector >= 0).all():
+        raise call.fail("its order or weights")
+    return import_name(name)(order, vector if len(vector) else None)
 
 
 def with_floats(call: Call) -> Any:
