@@ -39,9 +39,16 @@ OLD_GB_LOSSES = (
 )  # fmt: skip
 OLD_GB_LOSS_CLASSES = tuple(f"sklearn.ensemble._gb_losses.{name}" for name in OLD_GB_LOSSES)
 
+# Mahalanobis writes into a buffer, PyFunc calls a function: never.
 DISTANCES = tuple(
-    f"{name}Distance{bits}" for name in ("Euclidean", "Manhattan", "Haversine") for bits in ("", "64")
-)
+    f"{name}Distance{bits}"
+    for name in (
+        "Euclidean", "Manhattan", "Chebyshev", "Minkowski", "SEuclidean", "Haversine", "BrayCurtis",
+        "Canberra", "Dice", "Hamming", "Jaccard", "Kulsinski", "Matching", "RogersTanimoto",
+        "RussellRao", "SokalMichener", "SokalSneath",
+    )
+    for bits in ("", "64")
+)  # fmt: skip
 METRICS = "sklearn.metrics._dist_metrics"
 KD, BALL = "sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"
 
@@ -49,10 +56,10 @@ FACTORIES = [
     Entry("sklearn.tree._tree.Tree", "FACTORY", "TREE", why="every node proven in range"),
     Entry(f"{KD}.newObj", "FACTORY", "NEW_OBJ", why="KDTree only, indices proven"),
     Entry(f"{BALL}.newObj", "FACTORY", "NEW_OBJ", why="BallTree only, indices proven"),
-    Entry(f"{METRICS}.newObj", "FACTORY", "NEW_OBJ", why="distances without parameters"),
+    Entry(f"{METRICS}.newObj", "FACTORY", "NEW_OBJ", why="distances, vectors proven"),
     Entry(f"{KD}.KDTree", "NAME", at=("@NEW_OBJ",), why="argument of its newObj"),
     Entry(f"{BALL}.BallTree", "NAME", at=("@NEW_OBJ",), why="argument of its newObj"),
-    *(Entry(f"{METRICS}.{name}", "NAME", at=("@NEW_OBJ",), why="no parameters") for name in DISTANCES),
+    *(Entry(f"{METRICS}.{name}", "NAME", at=("@NEW_OBJ",), why="a distance") for name in DISTANCES),
     # Called by 1.9, an argument of __pyx_unpickle in 1.2: the schema allows exactly that.
     *(Entry(f"{CY}.{name}", "FACTORY", "CY_LOSS", why="no pointer in it") for name in CY_LOSSES),
     *(
@@ -65,6 +72,7 @@ FACTORIES = [
         for name in (
             *SPARSE,
             *(f"scipy.sparse._coo.coo_{form}" for form in ("matrix", "array")),
+            "scipy.sparse._arrays.coo_array",
         )
     ),
 ]

@@ -186,18 +186,19 @@ add(
 DISTANCE = strings(
     "euclidean", "l2", "l1", "manhattan", "cityblock", "minkowski", "p", "infinity", "chebyshev",
     "haversine", "cosine", "canberra", "braycurtis", "nan_euclidean", "hamming", "jaccard",
-    "sqeuclidean",
+    "sqeuclidean", "seuclidean", "precomputed", "correlation", "dice", "kulsinski", "matching",
+    "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule",
 )  # fmt: skip
 NEIGHBORS = {
     "_fit_X": SPARSE_OR_ARRAY,
     "_tree": Rule([OBJECT, NONE], classes=[f"{KD}.newObj", f"{BALL}.newObj"]),
     "metric": DISTANCE,
     "effective_metric_": DISTANCE,
-    "metric_params": Rule([NONE]),
+    "metric_params": Rule([NONE, DICT], why="read by fit only"),
     "effective_metric_params_": Rule([DICT]),
     "weights": strings("uniform", "distance", none=True),
     "algorithm": strings("auto", "ball_tree", "kd_tree", "brute"),
-    "p": Rule([NONE, *NUMBER], min=1),
+    "p": Rule([NONE, *NUMBER], min=0),
     "n_neighbors": Rule([INT, NONE], min=1),
 }
 add(

@@ -37,11 +37,15 @@ def made(*classes: str, also: Sequence[str] = ()) -> Rule:
 NESTED = Rule([LIST, OBJECT], why="steps are any listed estimator, acyclic")
 ANY = Rule([OBJECT, NONE, STR], why="a listed estimator")
 
-# Sparse matrices that estimators hold.
+# Sparse matrices that estimators hold. Up to scipy 1.10 the arrays had a module of their own.
 SPARSE_CLASSES = [
-    f"scipy.sparse._{kind}.{kind}_{form}" for kind in ("csr", "csc") for form in ("matrix", "array")
+    *(f"scipy.sparse._{kind}.{kind}_{form}" for kind in ("csr", "csc") for form in ("matrix", "array")),
+    *(f"scipy.sparse._arrays.{kind}_array" for kind in ("csr", "csc")),
 ]
-SPARSE = (*SPARSE_CLASSES, "scipy.sparse._dia.dia_matrix", "scipy.sparse._dia.dia_array")
+SPARSE = (
+    *SPARSE_CLASSES,
+    *(f"scipy.sparse.{name}" for name in ("_dia.dia_matrix", "_dia.dia_array", "_arrays.dia_array")),
+)
 SPARSE_OR_ARRAY = Rule([ARRAY, OBJECT], classes=SPARSE)
 
 PLAIN = "plain Python and numpy"

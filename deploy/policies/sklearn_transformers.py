@@ -73,7 +73,7 @@ add(
     _cached_dict=Rule(drop=True, why="indices in it would make a sparse matrix out of range"),
 )
 CATEGORIES = {
-    "dtype": Rule([NAME, DTYPE]),
+    "dtype": Rule([NAME, DTYPE, STR]),
     "handle_unknown": strings("error", "ignore", "infrequent_if_exist", "use_encoded_value", "warn"),
 }
 add(
@@ -123,7 +123,7 @@ VECTORIZER = {
     "token_pattern": PATTERN,
     "stop_words": Rule([NONE, STR, LIST]),
     "ngram_range": Rule([TUPLE, LIST]),
-    "dtype": Rule([NAME, DTYPE]),
+    "dtype": Rule([NAME, DTYPE, STR]),
     "norm": strings("l1", "l2", none=True),
 }
 add(

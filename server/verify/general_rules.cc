@@ -41,6 +41,19 @@ constexpr std::array<absl::string_view, 24> kMethods = {
     "tocsr",
 };
 
+// Names of one number, truth or object: numpy.dtype() reads much more from a text, as records and
+// items of any size.
+bool IsPlainDtype(absl::string_view text) {
+  constexpr std::array<absl::string_view, 17> kNames = {
+      "float", "float16", "float32", "float64", "int",    "int8", "int16",  "int32", "int64",
+      "uint8", "uint16",  "uint32",  "uint64",  "double", "bool", "object", "single"};
+  if (std::find(kNames.begin(), kNames.end(), text) != kNames.end()) return true;
+  if (!text.empty() && absl::StrContains("<>=|", text[0])) text.remove_prefix(1);
+  if (text.size() == 1) return absl::StrContains("?bBhHiIlLqQefdO", text[0]);
+  return text.size() == 2 && absl::StrContains("biuf", text[0]) &&
+         absl::StrContains("1248", text[1]);
+}
+
 }  // namespace
 
 absl::string_view KeyRuleBroken(absl::string_view key) {
@@ -67,6 +80,9 @@ Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {
     } else if (*threads < 1 || *threads > kMaxThreads) {
       demand.forced = policy::Literal(std::clamp<int64_t>(*threads, 1, kMaxThreads));
     }
+  } else if (key == "dtype") {
+    const auto text = scope.view().Str(value);
+    if (text && !IsPlainDtype(*text)) demand.refused = "dtype names no plain number type";
   } else if (key == "input") {
     // 'filename' and 'file' open what the caller passes as text.
     const auto text = scope.view().Str(value);

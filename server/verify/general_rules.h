@@ -23,7 +23,8 @@ struct Demand {
   // Not empty: the value refuses, and why.
   std::string refused;
 };
-// memory and n_jobs become None, _n_threads is kept within 1..64, input must be 'content'.
+// memory and n_jobs become None, _n_threads is kept within 1..64, input must be 'content', a dtype
+// given by its name must be a number's, bool or object.
 Demand DemandOn(const Scope& scope, absl::string_view key, Value value);
 
 }  // namespace loadlock::verify

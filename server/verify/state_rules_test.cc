@@ -135,6 +135,13 @@ TEST(StateRules, ForcedValuesAreWrittenIntoTheGraph) {
                       Dict({{"a", Int(1 << 30)}}), "dropped"),
             "left out");
   EXPECT_TRUE(Has(OutcomeWith("_n_threads", Str("x")), "no integer"));
+  for (const char* good : {"float32", "f4", "<f8", "|b1", "int", "?", "O"}) {
+    EXPECT_EQ(OutcomeWith("dtype", Str(good)), "ACCEPTED") << good;
+  }
+  for (const char* bad :
+       {"", "V1000000000", "U9", "f8,i4", "(3,)f4", "f16", "<", "numpy.float32"}) {
+    EXPECT_TRUE(Has(OutcomeWith("dtype", Str(bad)), "dtype")) << bad;
+  }
 }
 
 TEST(StateRules, ForcedValuesAreWrittenIntoPackedStates) {

@@ -28,7 +28,8 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.metrics import pairwise_distances
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -91,6 +92,8 @@ def _transformers(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Mo
     codes = np.array([[1], [1], [2], [2], [3]])
     yield Model("onehot-rare", rare.fit(codes), [[3], [1]], ("transform",))
     yield Model("onehot-objects", OneHotEncoder().fit(table), table[:2], ("transform",))
+    named = OneHotEncoder(dtype="float32").fit([[1], [2]])
+    yield Model("onehot-dtype-name", named, [[2]], ("transform",))
     columns = ColumnTransformer(
         [("number", StandardScaler(), [0, 1]), ("word", OneHotEncoder(), [2]), ("gone", "drop", [3])],
         remainder="passthrough",
@@ -123,6 +126,29 @@ def _trees(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:
     yield Model("boosting-huber", huber.fit(X, y), rows, ("predict",))
 
 
+def _distances(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:
+    """Neighbours by each kind of distance: bare, with an order, with a vector, of given ones."""
+    weights = {"w": np.arange(1.0, 5.0)}
+    variances = {"V": X.var(0)}
+    for name, algorithm, settings in (
+        ("cubic", "kd_tree", {"p": 3}),
+        ("cubic-brute", "brute", {"p": 3}),
+        ("between", "ball_tree", {"p": 1.5}),
+        ("weighted", "ball_tree", {"p": 3, "metric_params": weights}),
+        ("weighted-brute", "brute", {"p": 2, "metric_params": weights}),
+        ("variances", "ball_tree", {"metric": "seuclidean", "metric_params": variances}),
+        ("variances-brute", "brute", {"metric": "seuclidean", "metric_params": variances}),
+        ("chebyshev", "kd_tree", {"metric": "chebyshev"}),
+        *((metric, "ball_tree", {"metric": metric}) for metric in ("canberra", "braycurtis", "hamming")),
+        ("russellrao", "ball_tree", {"metric": "russellrao"}),
+        ("correlation", "brute", {"metric": "correlation"}),
+    ):
+        near = KNeighborsClassifier(algorithm=algorithm, **settings)
+        yield Model(f"knn-{name}", near.fit(X, y), rows, ("predict", "predict_proba"))
+    given = KNeighborsRegressor(metric="precomputed").fit(pairwise_distances(X), y)
+    yield Model("knn-precomputed", given, pairwise_distances(rows, X), ("predict",))
+
+
 def _others(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:
     chances = ("predict", "predict_proba")
     for algorithm in ("kd_tree", "ball_tree", "brute"):
@@ -132,6 +158,9 @@ def _others(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:
     yield Model("knn-manhattan", manhattan, rows, chances)
     scattered = KNeighborsClassifier(algorithm="brute").fit(sparse.csr_matrix(X), y)
     yield Model("knn-sparse", scattered, rows, chances)
+    array = KNeighborsClassifier().fit(sparse.csr_array(X), y)
+    yield Model("knn-sparse-array", array, rows, chances)
+    yield from _distances(X, y, rows)
     yield Model("svc", SVC().fit(X, y), rows, ("predict", "decision_function"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # 1.9 says that probability will go

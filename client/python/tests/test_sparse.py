@@ -10,6 +10,7 @@ from loadlock import RebuildError
 from loadlock._rebuild import kinds as k
 
 SPARSE = ["csr_matrix", "csc_matrix", "bsr_matrix", "coo_matrix", "csr_array", "coo_array"]
+SPARSE += ["dia_matrix", "dia_array"]
 
 
 @pytest.mark.parametrize("name", SPARSE)
@@ -17,6 +18,15 @@ def test_sparse_matrices(round_trip, name):
     value = getattr(scipy.sparse, name)(np.arange(12.0).reshape(4, 3) * (np.arange(3) > 0))
     made = round_trip(value)
     assert type(made) is type(value)
+    assert made.toarray().tobytes() == value.toarray().tobytes()
+
+
+@pytest.mark.parametrize("name", ["csr_matrix", "csc_array"])
+def test_wide_indices_stay_wide(round_trip, name):
+    value = getattr(scipy.sparse, name)(np.arange(12.0).reshape(4, 3))
+    value.indices, value.indptr = value.indices.astype("i8"), value.indptr.astype("i8")
+    made = round_trip(value)
+    assert made.indices.dtype == made.indptr.dtype == np.int64
     assert made.toarray().tobytes() == value.toarray().tobytes()
 
 
@@ -73,3 +83,26 @@ def test_sparse_matrices_are_not_made_bare(trust):
     encoder.trusts[name] = trust
     with pytest.raises(RebuildError):
         built(encoder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"offsets": np.array([0, 0, 1, 2, 3, 4], "i4")},
+        {"offsets": np.array([0, 1], "i4")},
+        {"offsets": np.array([0, 1, 2, -1, -2, 2**31 - 1], "i4")},
+        {"offsets": np.array([0, 1, 2, -1, -2, -(2**31)], "i4")},
+        {"offsets": np.array([0.0, 1, 2, -1, -2, -3])},
+        {"data": np.zeros((6, 9))},
+        {"data": np.zeros(18)},
+        {"data": None},
+        {"_shape": (4, 1)},
+        {"_shape": (-4, 3)},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["dia_matrix", "dia_array"])
+def test_diagonals_that_lie_are_refused(name, changes):
+    built(sparse(name))
+    with pytest.raises(RebuildError):
+        built(sparse(name, **changes))

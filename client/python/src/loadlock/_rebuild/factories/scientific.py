@@ -11,6 +11,7 @@ from loadlock._rebuild.names import Name, import_name
 
 _COMPRESSED = ("csr_matrix", "csc_matrix", "bsr_matrix", "csr_array", "csc_array", "bsr_array")
 _COORDINATE = ("coo_matrix", "coo_array")
+_DIAGONAL = ("dia_matrix", "dia_array")
 
 
 def _array(call: Call, state: dict[str, Any], key: str) -> np.ndarray[Any, Any]:
@@ -39,6 +40,8 @@ def compressed(call: Call) -> Any:
     parts = tuple(_array(call, state, key) for key in ("data", "indices", "indptr"))
     made = _sparse_class(call)(parts, shape=_sparse_shape(call, state), copy=False)
     made.check_format(full_check=True)
+    # scipy narrows indices that fit; the file's own, with the same values, are kept as they came.
+    made.indices, made.indptr = parts[1:]
     return made
 
 
@@ -58,6 +61,21 @@ def coordinate(call: Call) -> Any:
         raise call.fail("its coordinates are not two arrays")
     data = _array(call, state, "data")
     return _sparse_class(call)((data, (row, column)), shape=_sparse_shape(call, state))
+
+
+def diagonal(call: Call) -> Any:
+    """dia: the constructor checks that there is one offset a diagonal, and none twice."""
+    call.only(state=True)
+    call.arity(0)
+    state = call.dict_state()
+    data, offsets = _array(call, state, "data"), _array(call, state, "offsets")
+    rows, columns = _sparse_shape(call, state)
+    # Its native loops read data by the offsets.
+    if data.ndim != 2 or offsets.ndim != 1 or offsets.dtype.kind != "i":
+        raise call.fail("its diagonals")
+    if data.shape[1] > columns or (np.abs(offsets.astype("i8")) > max(rows, columns)).any():
+        raise call.fail("its offsets")
+    return _sparse_class(call)((data, offsets), shape=(rows, columns))
 
 
 def _sparse_class(call: Call) -> Any:
@@ -119,13 +137,19 @@ _SPARSE_MODULES = {
     "csc": ("scipy.sparse._csc", "scipy.sparse._arrays", "scipy.sparse.csc"),
     "bsr": ("scipy.sparse._bsr", "scipy.sparse._arrays", "scipy.sparse.bsr"),
     "coo": ("scipy.sparse._coo", "scipy.sparse._arrays", "scipy.sparse.coo"),
+    "dia": ("scipy.sparse._dia", "scipy.sparse._arrays", "scipy.sparse.dia"),
+}
+_SPARSE_FACTORIES = {
+    **dict.fromkeys(_COMPRESSED, compressed),
+    **dict.fromkeys(_COORDINATE, coordinate),
+    **dict.fromkeys(_DIAGONAL, diagonal),
 }
 
 OBJECTS: dict[Name, Factory] = {
     Name("scipy.interpolate._bsplines", "BSpline"): b_spline,
     **{
-        Name(module, name): compressed if name in _COMPRESSED else coordinate
-        for name in (*_COMPRESSED, *_COORDINATE)
+        Name(module, name): factory
+        for name, factory in _SPARSE_FACTORIES.items()
         for module in _SPARSE_MODULES[name[:3]]
     },
 }
