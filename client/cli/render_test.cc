@@ -52,7 +52,7 @@ TEST(RenderOutcome, SaysWhyWhereAndWhatWouldAllowIt) {
             "bad.pkl: refused  pickle, 57 B, policy default\n"
             "  posix.system is not listed  [NAME_NOT_LISTED]\n"
             "    where: byte 11, STACK_GLOBAL, $.steps[1]\n"
-            "    would be allowed, after a review, by: entries { name: \"posix.system\" }\n");
+            "    the policy lacks: entries { name: \"posix.system\" }\n");
 }
 
 TEST(RenderOutcome, IsOneLineForAnAcceptedFile) {

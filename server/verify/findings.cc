@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/observe/text.h"
 
 namespace loadlock::verify {
@@ -78,6 +80,21 @@ std::string Step(const View& view, NodeId parent, uint32_t place, bool attribute
   }
 }
 
+// `path` is `outer` or lies in it.
+bool LiesIn(absl::string_view path, absl::string_view outer) {
+  if (!absl::ConsumePrefix(&path, outer)) return false;
+  return path.empty() || absl::StrContains(".[<{", path[0]);
+}
+
+// The line would list the name, and yet what stands at that place would not do: a rule of the
+// class around it, or the schema of a call, says so in a finding of its own.
+bool IsUseless(const v1::Finding& offer, const std::vector<v1::Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(), [&](const v1::Finding& each) {
+    const bool rule = each.rule_id() == "STATE_RULE" || each.rule_id() == "SCHEMA";
+    return rule && each.object_path() != "$" && LiesIn(offer.object_path(), each.object_path());
+  });
+}
+
 }  // namespace
 
 std::string Safe(absl::string_view text, size_t max_bytes) {
@@ -150,7 +167,18 @@ void Findings::Add(v1::Severity severity, NodeId at, const Reason& reason) {
   findings_.push_back(std::move(finding));
 }
 
+void Findings::WithdrawUselessLines() {
+  for (v1::Finding& finding : findings_) {
+    // A call's line is known not to be enough; its message says so.
+    if (finding.allow().empty() || absl::StrContains(finding.allow(), "TRUST_FACTORY")) continue;
+    if (!IsUseless(finding, findings_)) continue;
+    finding.clear_allow();
+    finding.set_message(absl::StrCat(finding.message(), ", and no line alone suffices there"));
+  }
+}
+
 std::vector<v1::Finding> Findings::Take() {
+  WithdrawUselessLines();
   if (left_out_ > 0) {
     v1::Finding more;
     more.set_rule_id("MORE_FINDINGS");

@@ -39,6 +39,8 @@ class Findings {
 
  private:
   void Add(v1::Severity severity, NodeId at, const Reason& reason);
+  // An offered line must help where it stands.
+  void WithdrawUselessLines();
   void FindParents();
   std::string PathOf(NodeId node);
 

@@ -1,11 +1,14 @@
 #include "server/verify/names.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/verify/class_lines.h"
+#include "server/verify/general_rules.h"
 
 namespace loadlock::verify {
 namespace {
@@ -44,7 +47,8 @@ bool Permits(const policy::CompiledEntry& entry, Use use) {
 
 class NameChecker {
  public:
-  NameChecker(const Scope& scope, Findings* findings) : scope_(scope), findings_(findings) {
+  NameChecker(const Scope& scope, Findings* findings)
+      : scope_(scope), findings_(findings), lines_(scope) {
     const View& view = scope.view();
     for (NodeId id = 0; id < view.size(); ++id) {
       const v1::NodeKind kind = view.kind(id);
@@ -108,7 +112,8 @@ class NameChecker {
     std::string message;
     if (use == Use::kClass) {
       message = absl::StrCat("an object of class ", Safe(name));
-      if (listable) allow = AllowLine(name, "trust: TRUST_NEW_DICT");
+      const std::string rest = lines_.After(scope_.view().global_index(global));
+      if (listable && !rest.empty()) allow = AllowLine(name, rest);
     } else {
       message = absl::StrCat("a call of ", Safe(name), ", for whose arguments loadlock has no ",
                              "schema: it never calls what an artifact names");
@@ -116,6 +121,7 @@ class NameChecker {
     }
     if (entry == nullptr) {
       absl::StrAppend(&message, "; the policy does not list the name");
+      absl::StrAppend(&message, MoreThanALine(use, allow));
     } else {
       absl::StrAppend(&message, "; the policy lists the name as ", v1::Trust_Name(entry->trust()),
                       " only");
@@ -125,30 +131,62 @@ class NameChecker {
         user, {entry == nullptr ? "NAME_NOT_LISTED" : "NAME_NOT_HERE", message, "", name, allow});
   }
 
-  // Where the policy would have to let a value stand: "package.Class.key" or "@SCHEMA"; empty
-  // if it is a place that no policy can name.
-  std::string PlaceOf(NodeId parent, uint32_t index, bool* allowed,
-                      const policy::CompiledEntry* entry) const {
+  // Why the line that names it, or none, is not enough.
+  static absl::string_view MoreThanALine(Use use, absl::string_view allow) {
+    if (use == Use::kCallee)
+      return allow.empty() ? "" : ", and a line for it alone does not suffice";
+    return allow.empty() ? ", and no line alone suffices: it is not made of a plain dict" : "";
+  }
+
+  // A name at this key gets by the rules that the policy has for the class.
+  bool RulesLetNameStand(const policy::CompiledEntry* user, absl::string_view key,
+                         absl::string_view name) const {
+    if (!KeyRuleBroken(key).empty()) return false;
+    if (user == nullptr) return true;
+    if (user->IsForbidden(key)) return false;
+    for (const policy::CompiledRule* rule = user->FindRule(key); rule != nullptr;
+         rule = rule->next) {
+      const auto& classes = rule->proto->classes();
+      if (!rule->AllowsKind(v1::VALUE_KIND_NAME) || !rule->one_of.empty()) return false;
+      if (!classes.empty() && std::find(classes.begin(), classes.end(), name) == classes.end()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // Where a value stands.
+  struct Place {
+    // "package.Class.key" or "@SCHEMA"; empty if it is a place that no policy can name.
+    std::string text;
+    // The policy lets it stand there.
+    bool allowed = false;
+    // A line that lets it stand there would do: no schema and no rule of the class objects.
+    bool open = false;
+  };
+
+  Place PlaceOf(NodeId global, NodeId parent, uint32_t index) const {
     const View& view = scope_.view();
-    *allowed = false;
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
     const auto owner = parent == kAbsent ? owners_.end() : owners_.find(parent);
     // A container that is used a second time may stand anywhere.
-    if (owner == owners_.end() || scope_.topology().references[parent] != 1) return "";
+    if (owner == owners_.end() || scope_.topology().references[parent] != 1) return {};
     const policy::CompiledEntry* user = scope_.EntryOfInstance(owner->second);
     if (view.kind(owner->second) == v1::NODE_KIND_CALL) {
-      if (user == nullptr || user->schema() == policy::Schema::kNone) return "";
+      if (user == nullptr || user->schema() == policy::Schema::kNone) return {};
       const absl::string_view schema = policy::Name(user->schema());
-      *allowed = entry != nullptr && entry->MayStandInSchema(schema);
-      return absl::StrCat("@", schema);
+      return {absl::StrCat("@", schema), entry != nullptr && entry->MayStandInSchema(schema),
+              false};
     }
     const Mapping state(view, Value::Node(parent));
-    if (!state.ok() || !state.str_keys()) return "";
+    if (!state.ok() || !state.str_keys()) return {};
     const bool pairs = view.kind(parent) != v1::NODE_KIND_DICT_STR;
-    if (pairs && index % 2 == 0) return "";
+    if (pairs && index % 2 == 0) return {};
     const absl::string_view key = state.str_key(pairs ? index / 2 : index);
     const std::string class_name = view.FullName(view.operands(owner->second)[0]);
-    *allowed = entry != nullptr && entry->MayStandAt(class_name, key);
-    return absl::StrCat(class_name, ".", key);
+    return {absl::StrCat(class_name, ".", key),
+            entry != nullptr && entry->MayStandAt(class_name, key),
+            RulesLetNameStand(user, key, view.FullName(global))};
   }
 
   // The class that __pyx_unpickle_X takes is X, which later versions call: a factory as a value,
@@ -160,22 +198,23 @@ class NameChecker {
 
   void CheckValue(NodeId global, NodeId parent, uint32_t index) {
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
-    bool allowed = false;
-    const std::string place = PlaceOf(parent, index, &allowed, entry);
-    if (allowed && Permits(*entry, Use::kValue)) return;
-    if (IsOwnLoss(entry, place)) return;
+    const Place place = PlaceOf(global, parent, index);
+    if (place.allowed && Permits(*entry, Use::kValue)) return;
+    if (IsOwnLoss(entry, place.text)) return;
     if (!FirstTime(global, Use::kValue)) return;
     const std::string name = scope_.view().FullName(global);
     std::string allow;
-    if (!place.empty() && CanBeListed(scope_.view().global(global).name()) &&
-        (entry == nullptr || entry->trust() == v1::TRUST_NAME)) {
-      allow = AllowLine(name, absl::StrCat("trust: TRUST_NAME at: ", Quoted(place)));
+    // A second entry for a name may only narrow the first: a line helps where there is none.
+    if (place.open && entry == nullptr && CanBeListed(scope_.view().global(global).name())) {
+      allow = AllowLine(name, absl::StrCat("trust: TRUST_NAME at: ", Quoted(place.text)));
     }
     std::string message = absl::StrCat(Safe(name), " stands as a value ");
-    absl::StrAppend(&message, place.empty() ? std::string("where no policy can let a name stand")
-                                            : absl::StrCat("at ", Safe(place)));
+    absl::StrAppend(&message, place.text.empty()
+                                  ? std::string("where no policy can let a name stand")
+                                  : absl::StrCat("at ", Safe(place.text)));
     if (entry == nullptr) {
-      absl::StrAppend(&message, "; the policy does not list the name");
+      absl::StrAppend(&message, "; the policy does not list the name",
+                      allow.empty() ? ", and no line alone suffices there" : "");
     } else if (entry->trust() != v1::TRUST_NAME) {
       absl::StrAppend(&message, "; the policy lists it as ", v1::Trust_Name(entry->trust()),
                       ", which is never a value");
@@ -189,23 +228,27 @@ class NameChecker {
 
   const Scope& scope_;
   Findings* findings_;
+  ClassLines lines_;
   // OBJECT by its state and CALL by its arguments.
   absl::flat_hash_map<NodeId, NodeId> owners_;
   absl::flat_hash_set<std::pair<uint32_t, Use>> reported_;
 };
 
-v1::Finding NotListed(const v1::GlobalUse& use) {
+// `judged`: there is a graph, in which nothing uses the name. Without one nobody knows what for.
+v1::Finding NotListed(const v1::GlobalUse& use, bool judged) {
   v1::Finding finding;
   const std::string name = absl::StrCat(use.module(), ".", use.name());
   finding.set_rule_id("NAME_NOT_LISTED");
   finding.set_severity(v1::SEVERITY_ERROR);
-  finding.set_message(
-      absl::StrCat("the artifact refers to ", Safe(name),
-                   ", which the policy does not list; nothing in the result uses it"));
+  finding.set_message(absl::StrCat(
+      "the artifact refers to ", Safe(name), ", which the policy does not list; ",
+      judged ? "nothing in the result uses it" : "it is refused before its use is known"));
   finding.set_name(Safe(name, 1024));
   finding.set_byte_offset(use.first_offset());
   finding.set_opcode(use.opcode());
-  if (CanBeListed(use.name())) finding.set_allow(Safe(AllowLine(name, "trust: TRUST_NAME"), 2048));
+  if (judged && CanBeListed(use.name())) {
+    finding.set_allow(Safe(AllowLine(name, "trust: TRUST_NAME"), 2048));
+  }
   return finding;
 }
 
@@ -227,7 +270,7 @@ void ReportNames(const v1::WorkerResult& result, const policy::CompiledPolicy& p
     const policy::CompiledEntry* entry = policy.Find(use.module(), use.name());
     shown->set_trust(entry == nullptr ? v1::TRUST_UNSPECIFIED : entry->trust());
     if (entry == nullptr && !in_graph.contains({use.module(), use.name()})) {
-      findings->push_back(NotListed(use));
+      findings->push_back(NotListed(use, graph != nullptr));
     }
     shown->set_module(Safe(use.module(), 512));
     shown->set_name(Safe(use.name(), 512));

@@ -38,6 +38,44 @@ TEST(Names, UnlistedCallSaysThatItIsNeverCalled) {
   EXPECT_EQ(finding.rule_id(), "NAME_NOT_LISTED");
   EXPECT_EQ(finding.allow(), "entries { name: \"posix.system\" trust: TRUST_FACTORY }");
   EXPECT_NE(finding.message().find("never calls"), std::string::npos);
+  EXPECT_NE(finding.message().find("a line for it alone does not suffice"), std::string::npos);
+}
+
+TEST(Names, AClassThatHoldsObjectsGetsALineThatLetsThem) {
+  const Maker encoder = Obj(kEncoder, {});
+  const Maker made = Obj("acme.Model", {{"inner", encoder}, {"parts", List({encoder})}});
+  EXPECT_EQ(FirstError(VerifyMade(made)).allow(),
+            "entries { name: \"acme.Model\" trust: TRUST_NEW_DICT "
+            "state { key: \"inner\" kinds: VALUE_KIND_OBJECT } "
+            "state { key: \"parts\" kinds: VALUE_KIND_LIST kinds: VALUE_KIND_OBJECT } }");
+}
+
+// No line is offered where a policy with it would refuse all the same.
+TEST(Names, ALineIsOfferedOnlyIfItHelps) {
+  const std::string knn = "sklearn.neighbors._classification.KNeighborsClassifier";
+  const std::string metrics = "sklearn.metrics._dist_metrics.";
+  const Maker distance = Call(metrics + "newObj", {Name(metrics + "MahalanobisDistance64")},
+                              Tuple({Float(2), Zeros({1}), Zeros({1, 1})}));
+  const std::vector<Maker> useless = {
+      Obj("evil.Cls", {{"__array_interface__", Int(1)}}),
+      Obj("evil.Cls", {{"predict", Int(1)}}),
+      Obj("evil.Cls", {{"input", Str("file")}}),
+      Obj("evil.Cls", {{"a", List({Obj("evil.Cls", {{"__x", Int(1)}})})}}),
+      Obj(kEncoder, {{"handle_unknown", Name("os.system")}}),
+      Obj(kEncoder, {{"predict", Name("os.system")}}),
+      Obj(knn, {{"metric", Name("os.system")}}),
+      Obj(knn, {{"_fit_X", Obj("evil.Cls", {})}}),
+      Obj("sklearn.ensemble._forest.RandomForestClassifier",
+          {{"estimators_", List({Obj("evil.Cls", {})})}}),
+      Call("collections.defaultdict", {Name("os.system")}),
+      distance,
+  };
+  for (size_t i = 0; i < useless.size(); ++i) {
+    const v1::Finding finding = FirstError(VerifyMade(useless[i]));
+    EXPECT_EQ(finding.rule_id(), "NAME_NOT_LISTED") << i;
+    EXPECT_EQ(finding.allow(), "") << i;
+    EXPECT_NE(finding.message().find("no line alone suffices"), std::string::npos) << i;
+  }
 }
 
 TEST(Names, UnlistedValueNamesItsPlace) {

@@ -10,6 +10,7 @@ import pytest
 from loadlock._proto import service_pb2 as pb
 
 from corpora import opcodes as op
+from corpora import payloads
 
 from .daemon import ACCEPTED, REFUSED, ROOT, Daemon, errors
 
@@ -40,6 +41,53 @@ def test_the_line_that_a_refusal_names_makes_it_accepted(daemon: Daemon, tmp_pat
         assert other.stub.audit(dunder, policy="local").verdict == REFUSED
         other_name = op.stream(op.instance("acme.scoring", "Weights2", {"bias": 1.5}))
         assert other.stub.audit(other_name, policy="local").verdict == REFUSED
+
+
+ESTIMATOR = op.instance("sklearn.preprocessing._data", "StandardScaler", {"n_features_in_": 1})
+FUNCTION = "sklearn.preprocessing._function_transformer"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        op.instance("acme.scoring", "Wrapper", {"inner": ESTIMATOR, "bias": 1}),
+        op.instance("acme.scoring", "Wrapper", {"parts": [ESTIMATOR], "none": None}),
+        op.instance(FUNCTION, "FunctionTransformer", {"func": op.Raw(op.global_("acme.scoring", "scale"))}),
+    ],
+)
+def test_each_offered_line_helps(made: bytes, daemon: Daemon, tmp_path: Path) -> None:
+    data = op.stream(made)
+    report = daemon.stub.audit(data)
+    assert report.verdict == REFUSED
+    lines = [finding.allow for finding in errors(report)]
+    assert lines and all(lines), report.findings
+    text = 'name: "local"\nextends: "default"\n' + "\n".join(lines)
+    with Daemon("--policy-dir", str(with_policy(tmp_path, text))) as other:
+        allowed = other.stub.audit(data, policy="local")
+        assert allowed.verdict == ACCEPTED, allowed.findings
+
+
+def test_the_line_of_a_call_is_not_enough_and_says_so(daemon: Daemon, tmp_path: Path) -> None:
+    data = op.stream(payloads.system("never"))
+    (finding,) = errors(daemon.stub.audit(data))
+    assert finding.allow == 'entries { name: "posix.system" trust: TRUST_FACTORY }'
+    assert "a line for it alone does not suffice" in finding.message
+    # A factory without a schema is no policy.
+    text = f'name: "local"\nextends: "default"\n{finding.allow}\n'
+    stopped = Daemon("--policy-dir", str(with_policy(tmp_path, text)))
+    with pytest.raises(RuntimeError, match="needs a schema"):
+        stopped.start()
+    stopped.stop(expect=2)
+
+
+def test_no_line_is_offered_for_what_would_stay_refused(daemon: Daemon, tmp_path: Path) -> None:
+    dunder = op.stream(op.instance("acme.scoring", "Weights", {"__array_interface__": 1}))
+    (finding,) = errors(daemon.stub.audit(dunder))
+    assert (finding.rule_id, finding.allow) == ("NAME_NOT_LISTED", "")
+    assert "no line alone suffices" in finding.message
+    text = 'name: "local"\nextends: "default"\nentries { name: "acme.scoring.Weights" trust: TRUST_NEW_DICT }'
+    with Daemon("--policy-dir", str(with_policy(tmp_path, text))) as other:
+        assert other.stub.audit(dunder, policy="local").verdict == REFUSED
 
 
 def test_policies_are_listed_and_explained(daemon: Daemon) -> None:

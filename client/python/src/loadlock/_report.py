@@ -66,7 +66,8 @@ class Finding:
         byte_offset: Offset in the decompressed stream, or None.
         opcode: pickle's name of the opcode there, or empty.
         object_path: Place in the object tree, e.g. "$.steps[1][1].coef_".
-        allow: The policy line that would allow it, or empty if none can.
+        allow: The line that the policy lacks, or empty if none helps. Of a call it is not enough by
+            itself, and the message says so.
     """
 
     rule_id: str
@@ -93,7 +94,7 @@ class Finding:
         if place:
             text += f" ({', '.join(place)})"
         if self.allow:
-            text += f"\n    would be allowed by: {self.allow}"
+            text += f"\n    the policy lacks: {self.allow}"
         return text
 
 
