@@ -39,16 +39,16 @@ bool NeedsContent(const absl::Status& status) {
 absl::StatusOr<std::string> ReadContent(const std::string& path, uint64_t limit) {
   // Never waits for the other end of a pipe that took the file's place.
   const client::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, "");
+  if (!fd.valid()) return SystemError(errno);
   struct stat status {};
-  if (fstat(fd.get(), &status) != 0) return absl::ErrnoToStatus(errno, "");
+  if (fstat(fd.get(), &status) != 0) return SystemError(errno);
   if (!S_ISREG(status.st_mode)) return absl::InvalidArgumentError("not a regular file");
   std::string content(std::min(limit, static_cast<uint64_t>(status.st_size)) + 1, '\0');
   size_t size = 0;
   while (size < content.size()) {
     const ssize_t got = read(fd.get(), content.data() + size, content.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return absl::ErrnoToStatus(errno, "");
+    if (got < 0) return SystemError(errno);
     if (got == 0) break;
     size += static_cast<size_t>(got);
   }

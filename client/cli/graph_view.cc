@@ -58,7 +58,10 @@ std::string GraphView::Int(uint32_t index) const {
 
 std::string GraphView::Float(uint32_t index) const {
   if (index >= static_cast<uint32_t>(graph_.floats_size())) return kBroken;
-  return absl::StrCat(graph_.floats(static_cast<int>(index)));
+  // As Python shows it: what looks like an int gets its point.
+  std::string text = absl::StrCat(graph_.floats(static_cast<int>(index)));
+  if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+  return text;
 }
 
 std::string GraphView::Blob(uint32_t index) const {

@@ -63,8 +63,7 @@ void AppendFinding(const v1::Finding& finding, const Style& style, std::string* 
   const std::string where = Where(finding);
   if (!where.empty()) absl::StrAppend(out, "    where: ", where, "\n");
   if (!finding.allow().empty()) {
-    absl::StrAppend(out, "    the policy lacks: ",
-                    Printable(finding.allow(), kMaxMessage), "\n");
+    absl::StrAppend(out, "    the policy lacks: ", Printable(finding.allow(), kMaxMessage), "\n");
   }
 }
 

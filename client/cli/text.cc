@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -142,6 +143,10 @@ std::string HumanBytes(uint64_t bytes) {
     ++unit;
   }
   return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
+absl::Status SystemError(int error) {
+  return {absl::ErrnoToStatusCode(error), std::generic_category().message(error)};
 }
 
 std::string Count(uint64_t count, absl::string_view singular) {

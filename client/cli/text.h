@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace loadlock::cli {
@@ -28,6 +29,9 @@ std::string HumanBytes(uint64_t bytes);
 
 // "1 file", "2 files".
 std::string Count(uint64_t count, absl::string_view singular);
+
+// What the system says of an errno, alone: callers have named the file already.
+absl::Status SystemError(int error);
 
 // Colours, if there are to be any.
 class Style {

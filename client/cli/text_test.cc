@@ -5,6 +5,12 @@
 namespace loadlock::cli {
 namespace {
 
+TEST(SystemError, SaysWhatTheSystemSays) {
+  const absl::Status missing = SystemError(ENOENT);
+  EXPECT_TRUE(absl::IsNotFound(missing));
+  EXPECT_EQ(missing.message(), "No such file or directory");
+}
+
 TEST(Printable, LetsPlainTextPass) {
   for (const char* text :
        {"", "model-1.joblib", "a b~!", "Größe", "модель", "模型", "モデル", "모델"}) {

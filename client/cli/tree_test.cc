@@ -48,6 +48,17 @@ class Maker {
 
 constexpr uint32_t kAbsent = 0xFFFFFFFF;
 
+TEST(Tree, FloatsAreToldFromInts) {
+  Maker make;
+  make.graph().add_floats(1.0);
+  make.graph().add_floats(-2e30);
+  make.graph().add_floats(0.5);
+  EXPECT_EQ(make.Render(make.Node(v1::NODE_KIND_FLOAT, {0})), "1.0\n");
+  EXPECT_EQ(make.Render(make.Node(v1::NODE_KIND_FLOAT, {1})), "-2e+30\n");
+  EXPECT_EQ(make.Render(make.Node(v1::NODE_KIND_FLOAT, {2})), "0.5\n");
+  EXPECT_EQ(make.Render(make.Int(1)), "1\n");
+}
+
 TEST(RenderTree, ShowsAnObjectWithItsAttributes) {
   Maker make;
   make.graph().add_buffer_lengths(96);

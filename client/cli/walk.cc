@@ -6,15 +6,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/text.h"
 
 namespace loadlock::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status FromError(const std::error_code& error) {
-  return absl::ErrnoToStatus(error.value(), "");
-}
+absl::Status FromError(const std::error_code& error) { return SystemError(error.value()); }
 
 absl::Status NotAFile(fs::file_type type) {
   switch (type) {
