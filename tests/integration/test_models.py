@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joblib
 import loadlock
+import numpy as np
 import pytest
 
 from corpora import tampered
@@ -79,6 +81,24 @@ def test_a_large_vocabulary(daemon: Daemon, client: loadlock.Client) -> None:
     path.unlink()
     assert loaded.vocabulary_ == model.fitted.vocabulary_
     assert same(loaded.transform(model.inputs), model.fitted.transform(model.inputs))
+
+
+@pytest.mark.parametrize("typestr", [">i2", ">i4", ">u8", ">f4", ">f8", ">c16", ">U3", ">M8[s]", "<i4"])
+@pytest.mark.parametrize("compressor", ["none", "zlib"])
+def test_joblib_arrays_come_in_the_byte_order_that_joblib_gives(
+    typestr: str, compressor: str, daemon: Daemon, client: loadlock.Client
+) -> None:
+    """Bytes swapped by the worker, of more than it swaps at a time; a plain pickle keeps its own."""
+    arrays = [np.arange(size).reshape(-1, 5).astype(typestr, order="F") for size in (0, 5, 5000)]
+    path = daemon.write("order.joblib", write_joblib(arrays, 4, compressor))
+    for ours, theirs in zip(client.load(path), joblib.load(path), strict=True):
+        assert ours.dtype == theirs.dtype
+        assert ours.dtype.isnative
+        assert ours.flags.f_contiguous == theirs.flags.f_contiguous
+        assert ours.tobytes() == theirs.tobytes()
+    path.write_bytes(write_pickle(arrays, 4))
+    assert [array.dtype for array in client.load(path)] == [np.dtype(typestr)] * 3
+    path.unlink()
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,9 @@ using graph::Kind;
 
 // Cache line: numpy and BLAS need at most 16.
 constexpr uint64_t kAlignment = 64;
+
+// A page of items is swapped at a time.
+constexpr size_t kSwapChunk = 4096;
 
 bool IsGlobal(const graph::Builder& b, graph::NodeId node, std::string_view module,
               std::string_view name) {
@@ -49,6 +54,39 @@ bool Lowering::Place(graph::Buffer* buffer) {
   buffer->source = v1::BUFFER_SOURCE_DECODED;
   if (AppendAligned(&decoded_, buffer->data, &buffer->offset)) return true;
   return Refuse("BUDGET_DECODED", "decoded data cannot be written");
+}
+
+bool Lowering::MakeNative(NodeId* dtype, graph::Buffer* data) {
+  if (b_.kind(*dtype) != Kind::kDtype || !b_.text(*dtype).starts_with('>')) return true;
+  if (!UseDtype(*dtype, false)) return false;
+  std::string typestr(b_.text(*dtype));
+  typestr[0] = '<';
+  const std::optional<numpy::Dtype> native = ParseTypestr(typestr);
+  if (!native.has_value() || native->itemsize == 0) return true;
+  // A complex number is two floats, a text is characters of four bytes.
+  uint64_t unit = native->itemsize;
+  if (native->kind == 'c') unit /= 2;
+  if (native->kind == 'U') unit = 4;
+  if (data->data.size() != data->length || data->length % unit != 0) return true;
+  if (!decoded_.Align(kAlignment))
+    return Refuse("BUDGET_DECODED", "decoded data cannot be written");
+  const uint64_t start = decoded_.size();
+  uint8_t chunk[kSwapChunk];
+  const uint64_t step = sizeof(chunk) / unit * unit;
+  if (step == 0) return true;
+  for (uint64_t at = 0; at < data->length; at += step) {
+    const absl::Span<const uint8_t> part = data->data.subspan(at, step);
+    for (size_t i = 0; i < part.size(); i += unit) {
+      std::reverse_copy(part.begin() + i, part.begin() + i + unit, chunk + i);
+    }
+    if (!decoded_.Append(absl::MakeConstSpan(chunk, part.size()))) {
+      return Refuse("BUDGET_DECODED", "decoded data cannot be written");
+    }
+  }
+  *dtype = b_.Dtype(typestr);
+  *data = {
+      .source = v1::BUFFER_SOURCE_DECODED, .offset = start, .data = {}, .length = data->length};
+  return true;
 }
 
 graph::NodeId Lowering::ArrayOver(NodeId dtype, NodeId shape, bool fortran,

@@ -54,6 +54,9 @@ class Lowering {
   // An array over bytes that are known (joblib's raw data, _frombuffer). `shape` is a TUPLE.
   graph::NodeId ArrayOver(graph::NodeId dtype, graph::NodeId shape, bool fortran,
                           const graph::Buffer& data);
+  // The same values in the machine's byte order, for a big-endian DTYPE of numbers, text or times;
+  // other dtypes and bytes stay. `data` must be known. What is swapped goes to the decoded file.
+  bool MakeNative(graph::NodeId* dtype, graph::Buffer* data);
   // A TUPLE of non-negative ints, at most 32.
   bool ReadShape(graph::NodeId tuple, std::vector<int64_t>* out);
 

@@ -102,6 +102,8 @@ bool Machine::ReadRawArray(NodeId dtype, NodeId shape, bool fortran, NodeId alig
     result_.refusal->message = absl::StrCat("the stream ends inside an array of ", *size, " bytes");
     return false;
   }
+  // joblib.load gives arrays in the machine's byte order.
+  if (!numpy_.MakeNative(&dtype, &data)) return Take(numpy_.failure());
   const NodeId array = numpy_.ArrayOver(dtype, shape, fortran, data);
   if (array == graph::kNoNode) return Take(numpy_.failure());
   Push(array);
