@@ -80,7 +80,7 @@ def show_poisoned(client: loadlock.Client, folder: Path) -> bool:
             for finding in refused.findings:
                 print(f"  why    {finding.rule_id}: {finding.message}")
                 print(f"  where  byte {finding.byte_offset}, {finding.opcode}, {finding.object_path}")
-                print(f"  allow  {finding.allow}")
+                print(f"  lacks  {finding.allow}")
                 good = good and bool(finding.allow)
         else:
             print(f"\n{path.name}: ACCEPTED")
