@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/hash_cost.h"
 #include "server/verify/invariants/invariants.h"
 #include "server/verify/invariants/random.h"
 #include "server/verify/names.h"
@@ -16,7 +17,11 @@ namespace {
 class GraphChecker {
  public:
   GraphChecker(const Scope& scope, Findings* findings, std::vector<Edit>* edits)
-      : scope_(scope), view_(scope.view()), findings_(findings), states_(&scope, findings, edits) {}
+      : scope_(scope),
+        view_(scope.view()),
+        findings_(findings),
+        states_(&scope, findings, edits),
+        hash_cost_(&scope) {}
 
   void Check() {
     for (NodeId id = 0; id < view_.size() && !view_.exhausted(); ++id) {
@@ -86,9 +91,11 @@ class GraphChecker {
   void CheckHashed(NodeId id, uint32_t stride) {
     const absl::Span<const uint32_t> operands = view_.operands(id);
     for (size_t i = 0; i < operands.size(); i += stride) {
-      if (IsHashable(operands[i])) continue;
-      findings_->Error(id, {"STATE_RULE", "a key or member is no plain value", "", "", ""});
-      return;
+      if (!IsHashable(operands[i])) {
+        findings_->Error(id, {"STATE_RULE", "a key or member is no plain value", "", "", ""});
+        return;
+      }
+      if (!view_.Spend(hash_cost_.Of(operands[i]))) return;
     }
   }
 
@@ -116,6 +123,7 @@ class GraphChecker {
   const View& view_;
   Findings* findings_;
   StateChecker states_;
+  HashCost hash_cost_;
 };
 
 }  // namespace

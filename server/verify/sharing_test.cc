@@ -49,6 +49,30 @@ TEST(Sharing, OfOneStateByManyObjects) {
   EXPECT_TRUE(TimedOutcome(draft, ManyObjects(draft, kScaler, state)).starts_with("BUDGET_CHECKS"));
 }
 
+// Each pair holds the one before twice: a few nodes, and 2^60 steps to hash.
+NodeId DoubledPairs(Draft& draft, int times) {
+  NodeId pair = draft.Node(v1::NODE_KIND_TUPLE, {});
+  for (int i = 0; i < times; ++i) pair = draft.Node(v1::NODE_KIND_TUPLE, {pair, pair});
+  return pair;
+}
+
+TEST(Sharing, OfTuplesInAKey) {
+  Draft dict;
+  const NodeId key = DoubledPairs(dict, 60);
+  EXPECT_TRUE(TimedOutcome(dict, dict.Node(v1::NODE_KIND_DICT, {key, None()(dict)}))
+                  .starts_with("BUDGET_CHECKS"));
+  Draft set;
+  EXPECT_TRUE(TimedOutcome(set, set.Node(v1::NODE_KIND_FROZENSET, {DoubledPairs(set, 60)}))
+                  .starts_with("BUDGET_CHECKS"));
+  // As a value they are harmless, and so are few of them in a key.
+  Draft value;
+  EXPECT_EQ(TimedOutcome(value, DoubledPairs(value, 60)), "ACCEPTED");
+  Draft small;
+  const NodeId little = DoubledPairs(small, 5);
+  EXPECT_EQ(TimedOutcome(small, small.Node(v1::NODE_KIND_DICT, {little, None()(small)})),
+            "ACCEPTED");
+}
+
 TEST(Sharing, OfOneNameByManyKeys) {
   Draft draft;
   const NodeId state = PairsEndingInAnInt(draft, Name("numpy.log1p")(draft));

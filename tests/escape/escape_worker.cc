@@ -54,7 +54,7 @@ std::string Perform(const std::string& text) {
   const std::string name = text.substr(sizeof(kMark) - 1, name_end - (sizeof(kMark) - 1));
   if (name.rfind("last words of ", 0) == 0) LastWords(name.substr(strlen("last words of ")));
   if (name.rfind("call ", 0) == 0) {
-    return Describe(Call(std::atol(name.c_str() + strlen("call "))));
+    return Describe(Call(std::strtol(name.c_str() + strlen("call "), nullptr, 10)));
   }
   const Outside outside = Outside::FromText(text.substr(name_end + 1));
   for (const Act& act : AllActs()) {

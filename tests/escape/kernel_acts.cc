@@ -10,7 +10,8 @@
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <termios.h>
-#include <time.h>
+
+#include <ctime>
 
 #include "tests/escape/acts.h"
 

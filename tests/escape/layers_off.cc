@@ -3,7 +3,7 @@
 // (sandbox/jail/layers.h), M the index of a line of the system call policy, or -1.
 #include <sys/auxv.h>
 
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "sandbox/jail/layers.h"
@@ -20,7 +20,10 @@ Switches Read() {
   Switches switches;
   const auto* const path = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
   const char* const mark = path == nullptr ? nullptr : strstr(path, "-without-");
-  if (mark != nullptr) (void)sscanf(mark, "-without-%u-%d", &switches.layers, &switches.call);
+  if (mark == nullptr) return switches;
+  char* end = nullptr;
+  switches.layers = static_cast<unsigned>(strtoul(mark + strlen("-without-"), &end, 10));
+  if (*end == '-') switches.call = static_cast<int>(strtol(end + 1, nullptr, 10));
   return switches;
 }
 

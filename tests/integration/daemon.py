@@ -191,6 +191,16 @@ class Daemon:
                 return now
             time.sleep(0.05)
 
+    def full_pool(self) -> Holdings:
+        """What is held once the warm workers are there: two a core, 32 at most."""
+        assert self.stub is not None
+        wanted = min(2 * len(os.sched_getaffinity(0)), 32)
+        deadline = time.monotonic() + 10
+        while self.stub.info().ready_workers < wanted:
+            assert time.monotonic() < deadline, "the pool never filled"
+            time.sleep(0.05)
+        return self.holdings()
+
     def holdings(self) -> Holdings:
         return Holdings(len(self.descriptors()), self.memfds(), len(self.children()), self.files())
 

@@ -15,7 +15,7 @@ import pytest
 
 from corpora import opcodes as op
 
-from .daemon import ACCEPTED, BIN, Daemon, Holdings
+from .daemon import ACCEPTED, BIN, Daemon
 from .test_processes import launcher
 
 SMALL = op.stream(op.value({"a": [1, 2, 3]}))
@@ -51,16 +51,6 @@ def answers(daemon: Daemon, count: int) -> tuple[int, set[str]]:
     return accepted, messages
 
 
-def full_pool(daemon: Daemon) -> Holdings:
-    """What is held once the warm workers are there."""
-    cores = len(os.sched_getaffinity(0))
-    deadline = time.monotonic() + 10
-    while daemon.stub.info().ready_workers < min(2 * cores, 32):
-        assert time.monotonic() < deadline, "the pool never filled"
-        time.sleep(0.05)
-    return daemon.holdings()
-
-
 def recovers(daemon: Daemon, seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while answers(daemon, 1)[0] == 0:
@@ -79,7 +69,7 @@ def serving_launcher(daemon: Daemon) -> int:
 
 
 def test_no_descriptors_left(own: Daemon) -> None:
-    before = full_pool(own)
+    before = own.full_pool()
     with limited(own.pid, resource.RLIMIT_NOFILE, len(own.descriptors()) + 1):
         _, messages = answers(own, 20)
         assert messages, "the limit was not reached"
@@ -93,7 +83,7 @@ def test_few_descriptors_left(spare: int) -> None:
     """Every place that makes a descriptor is the one that fails, for some number of spare ones."""
     with Daemon("--log-level", "error") as daemon:
         assert answers(daemon, 3) == (3, set())
-        before = full_pool(daemon)
+        before = daemon.full_pool()
         with limited(daemon.pid, resource.RLIMIT_NOFILE, len(daemon.descriptors()) + spare):
             answers(daemon, 20)
         recovers(daemon)
@@ -104,7 +94,7 @@ def test_no_process_can_be_made() -> None:
     """At tier A the launcher is nobody in a namespace of its own, so the limit holds for it as root too."""
     with Daemon("--tier", "A", "--log-level", "error") as daemon:
         assert daemon.stub.info().tier == 1
-        before = full_pool(daemon)
+        before = daemon.full_pool()
         with limited(serving_launcher(daemon), resource.RLIMIT_NPROC, 0):
             accepted, messages = answers(daemon, 60)
             assert accepted < 60

@@ -137,7 +137,7 @@ def test_a_slow_artifact_is_refused_by_time(limit: str, rules: set[str]) -> None
 
 
 def test_a_call_that_is_given_up_frees_its_worker(daemon: Daemon) -> None:
-    before = daemon.holdings()
+    before = daemon.full_pool()
     path = slow_file(daemon)
     for how in ("cancel", "deadline"):
         request = pb.AuditModelRequest(path=path)
