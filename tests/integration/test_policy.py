@@ -60,7 +60,8 @@ def test_each_offered_line_helps(made: bytes, daemon: Daemon, tmp_path: Path) ->
     report = daemon.stub.audit(data)
     assert report.verdict == REFUSED
     lines = [finding.allow for finding in errors(report)]
-    assert lines and all(lines), report.findings
+    assert lines
+    assert all(lines), report.findings
     text = 'name: "local"\nextends: "default"\n' + "\n".join(lines)
     with Daemon("--policy-dir", str(with_policy(tmp_path, text))) as other:
         allowed = other.stub.audit(data, policy="local")
