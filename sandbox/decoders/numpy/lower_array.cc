@@ -99,6 +99,10 @@ graph::NodeId Lowering::ArrayOver(NodeId dtype, NodeId shape, bool fortran,
                 absl::StrCat("an array has ", data.length, " bytes, its shape and dtype need ",
                              size.has_value() ? absl::StrCat(*size) : "too many"));
   }
+  // Items without bytes would let a shape of any size cost nothing.
+  if (ItemSize(b_, dtype) == 0 && ArrayBytes(info.shape, 1).value_or(0) > 1) {
+    return Fail("ARRAY_BOUNDS", "an array has many items of no bytes");
+  }
   graph::Buffer placed = data;
   if (!Place(&placed)) return graph::kNoNode;
   info.dtype = dtype;

@@ -1,6 +1,9 @@
 #include "sandbox/decoders/numpy/lowering.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "sandbox/bytes/checked.h"
 
 namespace loadlock::numpy {
 namespace {
@@ -12,6 +15,9 @@ struct Entry {
   std::string_view name;
   Factory factory;
 };
+
+// The address space ends at 2^47; the daemon holds every array to the same bound.
+constexpr uint64_t kMaxElements = uint64_t{1} << 47U;
 
 // numpy 2 writes numpy._core, numpy 1 numpy.core.
 constexpr Entry kFactories[] = {
@@ -89,10 +95,13 @@ bool Lowering::Build(NodeId node, NodeId state) {
 
 graph::NodeId Lowering::Get(NodeId dict, std::string_view key) const {
   const absl::Span<const NodeId> edges = b_.edges(dict);
+  NodeId found = graph::kNoNode;
   for (size_t i = 0; i < edges.size(); i += 2) {
-    if (b_.kind(edges[i]) == Kind::kStr && b_.text(edges[i]) == key) return edges[i + 1];
+    if (b_.kind(edges[i]) != Kind::kStr || b_.text(edges[i]) != key) continue;
+    if (found != graph::kNoNode) return graph::kNoNode;
+    found = edges[i + 1];
   }
-  return graph::kNoNode;
+  return found;
 }
 
 bool Lowering::ReadShape(NodeId tuple, std::vector<int64_t>* out) {
@@ -100,9 +109,15 @@ bool Lowering::ReadShape(NodeId tuple, std::vector<int64_t>* out) {
     return Refuse("ARRAY_BOUNDS", "the shape of an array is not a tuple of at most 32 dimensions");
   }
   out->clear();
+  uint64_t elements = 1;
   for (const NodeId dim : b_.edges(tuple)) {
     if (b_.kind(dim) != Kind::kInt || b_.int_value(dim) < 0) {
       return Refuse("ARRAY_BOUNDS", "a dimension of an array is not a non-negative int");
+    }
+    // Zeros are left out of the product: numpy multiplies the others all the same.
+    const auto extent = static_cast<uint64_t>(std::max<int64_t>(1, b_.int_value(dim)));
+    if (!bytes::CheckedMul<uint64_t>(elements, extent, &elements) || elements > kMaxElements) {
+      return Refuse("ARRAY_BOUNDS", "an array has more elements than any memory");
     }
     out->push_back(b_.int_value(dim));
   }

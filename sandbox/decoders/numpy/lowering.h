@@ -90,7 +90,8 @@ class Lowering {
   NodeId BitGeneratorFromState(std::string_view name, NodeId state);
   std::string_view BitGeneratorName(NodeId node);
 
-  // The value of a str key, or kNoNode.
+  // The value of a str key; kNoNode if it is missing or stands twice, where another reader might
+  // take the other value.
   NodeId Get(NodeId dict, std::string_view key) const;
   NodeId Fail(const char* rule, std::string message);
   bool Refuse(const char* rule, std::string message) {

@@ -148,6 +148,24 @@ TEST(Arrays, OfObjectsKeepTheirList) {
   EXPECT_EQ(Text(a), "#0=objarray((2), #1=[None, True])");
 }
 
+TEST(Arrays, ShapesOfNoBytesAreBounded) {
+  const auto rule = [](const char* type, int32_t rows, int32_t columns, const std::string& data) {
+    Asm a;
+    a.Global("numpy._core.numeric", "_frombuffer").Raw("(").Bytes(data).Dtype(type, "|");
+    a.Op('J').Le<int32_t>(rows).Op('J').Le<int32_t>(columns).Op(0x86).Str("C");
+    return Rule(a.Raw("tR"));
+  };
+  EXPECT_EQ(rule("S0", 1, 1, ""), "");
+  EXPECT_EQ(rule("S0", 2, 1, ""), "ARRAY_BOUNDS");
+  EXPECT_EQ(rule("S0", 1 << 30, 1 << 30, ""), "ARRAY_BOUNDS");
+  EXPECT_EQ(rule("S0", 1 << 30, 0, ""), "");
+  EXPECT_EQ(rule("u1", 0, 1 << 30, ""), "");
+  Asm deep;
+  deep.Global("numpy._core.numeric", "_frombuffer").Raw("(").Bytes("").Dtype("u1", "|").Raw("(");
+  for (int i = 0; i < 2; ++i) deep.Op('J').Le<int32_t>(1 << 30);
+  EXPECT_EQ(Rule(deep.Int(0).Raw("t").Str("C").Raw("tR")), "ARRAY_BOUNDS");
+}
+
 TEST(Arrays, FromBuffer) {
   Asm a;
   a.Global("numpy._core.numeric", "_frombuffer").Raw("(").Bytes("abcdefgh").Dtype("u4", "<");
@@ -256,13 +274,14 @@ TEST(Random, ConstructorsCallNothing) {
 }
 
 // MT19937 with its position at `pos`; the setter of numpy does not check it.
-std::string MersenneTwister(uint16_t pos) {
+std::string MersenneTwister(uint16_t pos, const std::string& more = "") {
   Asm a;
   a.Global("numpy.random._pickle", "__randomstate_ctor").Str("MT19937").Raw("\x85R}(");
   a.Str("bit_generator").Str("MT19937").Str("state").Raw("}(").Str("key").Reconstruct();
   a.Raw("(").Int(1).Op('M').Le<uint16_t>(624).Op(0x85).Dtype("u4", "<").Op(0x89);
   a.Op('B').Le<uint32_t>(2496).Raw(std::string(2496, 'k')).Raw("tb");
   a.Str("pos").Op('M').Le<uint16_t>(pos).Raw("u").Str("has_gauss").Int(0);
+  a.Raw(more);
   a.Str("gauss").Raw("F0.0\nub");
   return ParseToText(AsBytes(a.Stop()), false).text;
 }
@@ -270,6 +289,15 @@ std::string MersenneTwister(uint16_t pos) {
 TEST(Random, ThePositionOfAMersenneTwisterIsChecked) {
   EXPECT_EQ(MersenneTwister(624).substr(0, 34), "#0=randomstate(#1=bitgen('MT19937'");
   EXPECT_EQ(MersenneTwister(625).substr(0, 16), "INVARIANT_RANDOM");
+}
+
+// A dict keeps the last of two values, a reader of the stream may take the first.
+TEST(Random, AKeyThatStandsTwiceIsRefused) {
+  EXPECT_EQ(MersenneTwister(3, Asm().Str("other").Int(1).str()).substr(0, 14), "#0=randomstate");
+  for (const char* key : {"has_gauss", "bit_generator", "gauss"}) {
+    const std::string twice = Asm().Str(key).Int(0).str();
+    EXPECT_EQ(MersenneTwister(3, twice).substr(0, 16), "INVARIANT_RANDOM") << key;
+  }
 }
 
 }  // namespace
