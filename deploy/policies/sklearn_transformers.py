@@ -57,15 +57,20 @@ add(
 DEGREE = Rule([INT, TUPLE, LIST], min=0, max=20, why="its native loop over degrees has no end")
 add(
     "sklearn.preprocessing._polynomial.PolynomialFeatures",
-    why="degrees bounded",
+    "POLYNOMIAL",
+    why="as many columns as the degrees make",
     degree=DEGREE,
     _min_degree=Rule([INT], min=0, max=20),
     _max_degree=Rule([INT], min=0, max=20),
     n_output_features_=Rule([INT], min=0, max=10**7),
     _n_out_full=Rule([INT], min=0, max=10**7),
 )
-add("sklearn.preprocessing._label.LabelEncoder", why=PLAIN, classes_=Rule([ARRAY, OBJECT_ARRAY]))
-add("sklearn.preprocessing._label.LabelBinarizer", why=PLAIN, classes_=Rule([ARRAY, OBJECT_ARRAY]))
+add(
+    "sklearn.preprocessing._label.{LabelEncoder,LabelBinarizer}",
+    "LABELS",
+    why="looked up in sorted labels",
+    classes_=Rule([ARRAY, OBJECT_ARRAY]),
+)
 add(
     "sklearn.preprocessing._label.MultiLabelBinarizer",
     why="its cache is made anew",

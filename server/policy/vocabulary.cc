@@ -40,6 +40,8 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"KMEANS", Invariant::kKmeans},
     Named<Invariant>{"LINEAR", Invariant::kLinear},
     Named<Invariant>{"TFIDF", Invariant::kTfidf},
+    Named<Invariant>{"LABELS", Invariant::kLabels},
+    Named<Invariant>{"POLYNOMIAL", Invariant::kPolynomial},
     Named<Invariant>{"ISOLATION_FOREST", Invariant::kIsolationForest},
 };
 

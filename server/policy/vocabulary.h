@@ -48,6 +48,10 @@ enum class Invariant {
   kKmeans,
   kLinear,
   kTfidf,
+  // classes_ in the order that searchsorted needs.
+  kLabels,
+  // As many columns as the degrees make.
+  kPolynomial,
   // estimators_features_, estimators_: what an IsolationForest adds to a forest.
   kIsolationForest,
 };

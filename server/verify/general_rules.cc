@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 
 #include "absl/strings/match.h"
+#include "server/verify/invariants/labels.h"
 
 namespace loadlock::verify {
 namespace {
 
 // scikit-learn gives this number to OpenMP; a negative one ends the process, a huge one makes
-// that many threads.
-constexpr int64_t kMaxThreads = 64;
+// that many threads. More than there are CPUs help nobody.
+int64_t MaxThreads() { return std::max<int64_t>(1, std::thread::hardware_concurrency()); }
+
+// A text of n words has n n-grams of each length, and words of a vocabulary are short: longer
+// n-grams than this are in no model, and each length costs a pass over the text.
+constexpr int64_t kMaxNgram = 64;
 
 // Methods that callers of a model call by name. A policy's attribute sets hold all attributes
 // of each class; this holds for classes whose entry has no set.
@@ -54,6 +60,14 @@ bool IsPlainDtype(absl::string_view text) {
          absl::StrContains("1248", text[1]);
 }
 
+bool IsNgramRange(const Scope& scope, Value value) {
+  const Sequence range(scope.view(), value);
+  if (range.size() != 2) return false;
+  const std::optional<int64_t> shortest = scope.Int(range[0]);
+  const std::optional<int64_t> longest = scope.Int(range[1]);
+  return shortest && longest && *shortest >= 1 && *shortest <= *longest && *longest <= kMaxNgram;
+}
+
 }  // namespace
 
 absl::string_view KeyRuleBroken(absl::string_view key) {
@@ -77,8 +91,8 @@ Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {
     const std::optional<int64_t> threads = scope.Int(value);
     if (!threads) {
       demand.refused = "_n_threads is no integer";
-    } else if (*threads < 1 || *threads > kMaxThreads) {
-      demand.forced = policy::Literal(std::clamp<int64_t>(*threads, 1, kMaxThreads));
+    } else if (*threads < 1 || *threads > MaxThreads()) {
+      demand.forced = policy::Literal(std::clamp<int64_t>(*threads, 1, MaxThreads()));
     }
   } else if (key == "dtype") {
     const auto text = scope.view().Str(value);
@@ -87,6 +101,11 @@ Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {
     // 'filename' and 'file' open what the caller passes as text.
     const auto text = scope.view().Str(value);
     if (!text || *text != "content") demand.refused = "input must be 'content'";
+  } else if (key == "ngram_range") {
+    if (!IsNgramRange(scope, value)) demand.refused = "no lengths from 1 to 64, shortest first";
+  } else if (key == "classes_") {
+    // Predictions are looked up in them by numbers of a proven range.
+    if (!AreClasses(scope, value)) demand.refused = "no vector of labels, nor one an output";
   }
   return demand;
 }

@@ -222,10 +222,10 @@ std::optional<uint64_t> Scope::Length(Value value) const {
   if (const Mapping mapping(*view_, value); mapping.ok()) return mapping.size();
   if (!value.is_node()) return std::nullopt;
   const absl::Span<const uint32_t> operands = view_->operands(value.index);
-  if (view_->kind(value.index) == v1::NODE_KIND_NDARRAY && operands[3] > 0) {
+  if (view_->kind(value.index) == v1::NODE_KIND_NDARRAY && operands[3] == 1) {
     return static_cast<uint64_t>(view_->integer(operands[4]));
   }
-  if (view_->kind(value.index) == v1::NODE_KIND_OBJECT_NDARRAY && operands[2] > 0) {
+  if (view_->kind(value.index) == v1::NODE_KIND_OBJECT_NDARRAY && operands[2] == 1) {
     return static_cast<uint64_t>(view_->integer(operands[3]));
   }
   return std::nullopt;

@@ -98,7 +98,7 @@ class Scope {
   std::optional<Array> ArrayOf(Value value) const;
   // The bytes of a buffer.
   absl::Span<const uint8_t> Buffer(uint32_t index) const;
-  // Length of a sequence, mapping or array's first dimension.
+  // Length of a sequence, mapping or one-dimensional array; other arrays have none.
   std::optional<uint64_t> Length(Value value) const;
 
  private:

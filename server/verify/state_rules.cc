@@ -85,13 +85,13 @@ bool StateChecker::CheckShape(const Instance& object) {
                   "the class is made with arguments; the policy allows none");
   }
   for (const size_t items : {3, 4}) {
-    if (operands[items] != kAbsent && scope_.Length(Value::Node(operands[items])) != 0) {
+    if (operands[items] != kAbsent) {
       return Refuse(object, "STATE_RULE", "", "the object has items; its class is no container");
     }
   }
   if (operands[2] == kAbsent) return true;
-  if (!object.state.ok()) {
-    return Refuse(object, "STATE_RULE", "", "the state of the object is no dict");
+  if (!object.state.ok() || object.state.ordered()) {
+    return Refuse(object, "STATE_RULE", "", "the state of the object is no plain dict");
   }
   if (!object.state.str_keys()) {
     return Refuse(object, "KEY_NOT_STR", "", "a key of the object's state is no str");

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <thread>
 
 #include "server/policy/compose.h"
 #include "server/verify/testing/make.h"
@@ -68,19 +70,44 @@ TEST(StateRules, AStateBelongsToOneObject) {
 TEST(StateRules, ClassesTakeNoArgumentsAndNoOtherState) {
   EXPECT_TRUE(Has(OutcomeOf(ObjWith(kScaler, Tuple({Int(1)}), Dict({}))), "with arguments"));
   EXPECT_EQ(OutcomeOf(ObjWith(kScaler, Tuple({}), Dict({}))), "ACCEPTED");
-  EXPECT_TRUE(Has(OutcomeOf(ObjWith(kScaler, nullptr, Tuple({Dict({}), Dict({})}))), "no dict"));
+  EXPECT_TRUE(
+      Has(OutcomeOf(ObjWith(kScaler, nullptr, Tuple({Dict({}), Dict({})}))), "no plain dict"));
   EXPECT_EQ(OutcomeOf(ObjWith(kScaler, nullptr, nullptr)), "ACCEPTED");
 }
 
+TEST(StateRules, AnOrderedDictIsNoState) {
+  const auto ordered = [](Draft& draft) {
+    const NodeId key = Str("copy")(draft);
+    const NodeId value = Bool(true)(draft);
+    return draft.Node(v1::NODE_KIND_ORDERED_DICT, {key, value});
+  };
+  EXPECT_TRUE(Has(OutcomeOf(ObjWith(kScaler, nullptr, ordered)), "no plain dict"));
+}
+
 TEST(StateRules, ObjectsHaveNoItems) {
-  for (const size_t place : {3, 4}) {
+  // Not even none of them: only a container has a place for items.
+  const Makers items = {List({Int(1)}), List({}), Dict({{"predict", Int(1)}}), Dict({})};
+  for (size_t i = 0; i < items.size(); ++i) {
     Draft draft;
     const NodeId cls = Name(kScaler)(draft);
-    const NodeId items = place == 3 ? List({Int(1)})(draft) : Dict({{"predict", Int(1)}})(draft);
     std::vector<uint32_t> operands = {cls, kAbsent, kAbsent, kAbsent, kAbsent};
-    operands[place] = items;
+    operands[i < 2 ? 3 : 4] = items[i](draft);
     const NodeId root = draft.Node(v1::NODE_KIND_OBJECT, operands);
-    EXPECT_TRUE(Has(Outcome(VerifyDraft(draft, root)), "has items"));
+    EXPECT_TRUE(Has(Outcome(VerifyDraft(draft, root)), "has items")) << i;
+  }
+}
+
+TEST(StateRules, LengthsOfNgramsAreBounded) {
+  const auto outcome = [](Maker range) {
+    return OutcomeOf(Obj("sklearn.feature_extraction.text.HashingVectorizer",
+                         {{"ngram_range", std::move(range)}}));
+  };
+  EXPECT_EQ(outcome(Tuple({Int(1), Int(1)})), "ACCEPTED");
+  EXPECT_EQ(outcome(List({Int(2), Int(64)})), "ACCEPTED");
+  for (const Maker& bad :
+       {Tuple({Int(0), Int(1)}), Tuple({Int(1), Int(65)}), Tuple({Int(2), Int(1)}),
+        Tuple({Int(-5), Int(5)}), Tuple({Int(1)}), Tuple({Float(1), Int(2)}), Tuple({}), None()}) {
+    EXPECT_TRUE(Has(outcome(bad), "STATE_RULE")) << outcome(bad);
   }
 }
 
@@ -129,8 +156,9 @@ TEST(StateRules, ForcedValuesAreWrittenIntoTheGraph) {
   EXPECT_EQ(Rewritten(kScaler, "n_jobs", Int(-1), "forced"), "None");
   EXPECT_EQ(Rewritten(kScaler, "n_jobs", None(), ""), "None");
   EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(-1), "forced"), "1");
-  EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(1 << 30), "forced"), "64");
-  EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(8), ""), "8");
+  EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(1 << 30), "forced"),
+            std::to_string(std::thread::hardware_concurrency()));
+  EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(1), ""), "1");
   EXPECT_EQ(Rewritten("sklearn.preprocessing._label.MultiLabelBinarizer", "_cached_dict",
                       Dict({{"a", Int(1 << 30)}}), "dropped"),
             "left out");

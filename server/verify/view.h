@@ -119,6 +119,8 @@ class Mapping {
  public:
   Mapping(const View& view, Value value);
   bool ok() const { return ok_; }
+  // An OrderedDict, not a dict.
+  bool ordered() const { return kind_ == v1::NODE_KIND_ORDERED_DICT; }
   // True if every key is an exact str; false too once the view is exhausted.
   bool str_keys() const { return str_keys_; }
   uint32_t size() const { return count_; }

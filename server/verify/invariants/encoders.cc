@@ -4,113 +4,232 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/invariants/labels.h"
 
 namespace loadlock::verify {
 namespace {
 
-std::optional<int64_t> IntOf(const Scope& scope, const Instance& object, absl::string_view key) {
-  const std::optional<Value> value = object.Get(key);
-  return value ? scope.Int(*value) : std::nullopt;
-}
+constexpr absl::string_view kMappings = "_default_to_infrequent_mappings";
+constexpr absl::string_view kInfrequent = "_infrequent_indices";
+// What drops columns: this since 1.3, drop_idx_ before.
+constexpr absl::string_view kDropGrouped = "_drop_idx_after_grouping";
 
-// Elements of a list or of a vector of objects.
-Sequence Elements(const Scope& scope, Value value) {
-  if (scope.view().Is(value, v1::NODE_KIND_OBJECT_NDARRAY)) {
-    return Sequence(scope.view(), Value::Node(scope.view().operands(value.index)[0]));
+// What fit computes for one feature, from which everything else follows.
+struct Feature {
+  int64_t categories = 0;
+  // NaN is the last category.
+  bool ends_with_nan = false;
+  // From category to number; empty if each is its own.
+  std::vector<int64_t> mapping;
+  // How many numbers there are: infrequent categories share the last one.
+  int64_t numbers = 0;
+
+  int64_t NumberOf(int64_t category) const {
+    return mapping.empty() ? category : mapping[static_cast<size_t>(category)];
   }
-  return Sequence(scope.view(), value);
-}
+};
 
-// Number of categories of each feature.
-Check ReadCategories(const Scope& scope, const Instance& encoder, std::vector<int64_t>* counts) {
+Check ReadCategories(const Scope& scope, const Instance& encoder, std::vector<Feature>* features) {
   const absl::string_view key = "categories_";
   const Sequence categories(scope.view(), encoder.Get(key).value_or(Value::Node(kAbsent)));
-  const std::optional<int64_t> features = IntOf(scope, encoder, "n_features_in_");
-  if (!features || !categories.ok() || int64_t{categories.size()} != *features) {
+  const std::optional<Value> width = encoder.Get("n_features_in_");
+  if (!width || !categories.ok() || scope.Int(*width) != int64_t{categories.size()}) {
     return Broken{key, "categories_ are not one array a feature"};
   }
   for (uint32_t i = 0; i < categories.size(); ++i) {
-    const v1::ValueKind kind = scope.KindOf(categories[i]);
-    const std::optional<uint64_t> count = scope.Length(categories[i]);
-    if ((kind != v1::VALUE_KIND_ARRAY && kind != v1::VALUE_KIND_OBJECT_ARRAY) || !count ||
-        *count < 1) {
-      return Broken{key, absl::StrCat("the categories of feature ", i, " are no array")};
+    const std::optional<Labels> labels = LabelsOf(scope, categories[i]);
+    if (!labels) {
+      return Broken{key, absl::StrCat("the categories of feature ", i, " are no sorted vector")};
     }
-    counts->push_back(static_cast<int64_t>(*count));
+    features->push_back({labels->count, labels->ends_with_nan, {}, labels->count});
   }
   return std::nullopt;
 }
 
-bool AllBelow(const Array& array, int64_t limit) {
-  for (uint64_t i = 0; i < array.size(); ++i) {
-    const std::optional<int64_t> index = IntAt(array, i);
-    if (!index || *index < 0 || *index >= limit) return false;
+bool IsSet(const Scope& scope, const Instance& encoder, absl::string_view key) {
+  const std::optional<Value> value = encoder.Get(key);
+  return value && !scope.view().IsNone(*value);
+}
+
+// As fit decides it; of encoders of versions that cannot group, false.
+bool GroupsByParameters(const Scope& scope, const Instance& encoder) {
+  if (IsSet(scope, encoder, "min_frequency")) return true;
+  const std::optional<Value> most = encoder.Get("max_categories");
+  return most && scope.Number(*most).value_or(0) >= 1;
+}
+
+// Which categories of `total` are infrequent: ascending indices, at least one.
+std::optional<std::vector<uint8_t>> ReadInfrequent(const Scope& scope, Value value, int64_t total) {
+  const std::optional<Array> array = scope.ArrayOf(value);
+  if (!array || !array->dtype.Is('i', 8) || array->rank() != 1 || array->size() < 1) {
+    return std::nullopt;
+  }
+  std::vector<uint8_t> infrequent(static_cast<size_t>(total), 0);
+  int64_t last = -1;
+  for (uint64_t i = 0; i < array->size(); ++i) {
+    const auto index = array->At<int64_t>(i);
+    if (index <= last || index >= total) return std::nullopt;
+    infrequent[static_cast<size_t>(index)] = 1;
+    last = index;
+  }
+  return infrequent;
+}
+
+// Frequent categories are numbered in their order, infrequent ones share the number after them.
+std::vector<int64_t> MappingOf(const std::vector<uint8_t>& infrequent) {
+  std::vector<int64_t> mapping;
+  int64_t frequent = 0;
+  for (const uint8_t rare : infrequent) mapping.push_back(rare != 0 ? -1 : frequent++);
+  for (int64_t& number : mapping) {
+    if (number < 0) number = frequent;
+  }
+  return mapping;
+}
+
+bool Holds(const Array& array, const std::vector<int64_t>& wanted) {
+  if (!array.dtype.Is('i', 8) || !array.IsVector(wanted.size())) return false;
+  for (uint64_t i = 0; i < wanted.size(); ++i) {
+    if (array.At<int64_t>(i) != wanted[i]) return false;
   }
   return true;
 }
 
-// Infrequent categories share one number: after this, `counts` are how many numbers each
-// feature has.
-Check ApplyInfrequent(const Scope& scope, const Instance& encoder, std::vector<int64_t>* counts) {
-  const absl::string_view key = "_default_to_infrequent_mappings";
-  const std::optional<Value> value = encoder.Get(key);
-  const std::optional<Value> enabled = encoder.Get("_infrequent_enabled");
-  const bool used = enabled && scope.Bool(*enabled).value_or(true);
-  if (!value) {
-    if (used) return Broken{key, "the mappings are missing"};
-    return std::nullopt;
+// `spared`: the last category is left out of the grouping, as OrdinalEncoder does with NaN.
+Check GroupFeature(const Scope& scope, Value mapping, Value indices, bool spared,
+                   Feature* feature) {
+  if (scope.view().IsNone(mapping) && scope.view().IsNone(indices)) return std::nullopt;
+  const int64_t total = feature->categories - (spared ? 1 : 0);
+  const auto infrequent = ReadInfrequent(scope, indices, total);
+  if (!infrequent) return Broken{kInfrequent, "no ascending indices of categories"};
+  feature->mapping = MappingOf(*infrequent);
+  const std::optional<Array> array = scope.ArrayOf(mapping);
+  if (!array || !Holds(*array, feature->mapping)) {
+    return Broken{kMappings, "a mapping does not follow from the infrequent indices"};
   }
-  const Sequence mappings(scope.view(), *value);
-  const std::optional<Value> indices_value = encoder.Get("_infrequent_indices");
-  const Sequence indices(scope.view(), indices_value ? *indices_value : Value::Node(kAbsent));
-  if (mappings.size() != counts->size() || indices.size() != counts->size()) {
-    return Broken{key, "not one mapping a feature"};
+  int64_t largest = 0;
+  for (const int64_t number : feature->mapping) largest = std::max(largest, number);
+  feature->numbers = largest + 1;
+  return std::nullopt;
+}
+
+// `spare_nan`: see GroupFeature.
+Check ReadGroups(const Scope& scope, const Instance& encoder, bool required, bool spare_nan,
+                 std::vector<Feature>* features) {
+  const absl::string_view key = "_infrequent_enabled";
+  const std::optional<Value> value = encoder.Get(key);
+  const std::optional<bool> enabled = value ? scope.Bool(*value) : std::nullopt;
+  if ((value || required) && enabled != GroupsByParameters(scope, encoder)) {
+    return Broken{key, "it is not what min_frequency and max_categories say"};
+  }
+  if (!enabled.value_or(false)) {
+    if (!encoder.Has(kMappings) && !encoder.Has(kInfrequent)) return std::nullopt;
+    return Broken{kMappings, "mappings although no category is infrequent"};
+  }
+  const Sequence mappings(scope.view(), encoder.Get(kMappings).value_or(Value::Node(kAbsent)));
+  const Sequence indices(scope.view(), encoder.Get(kInfrequent).value_or(Value::Node(kAbsent)));
+  if (!mappings.ok() || !indices.ok() || mappings.size() != features->size() ||
+      indices.size() != features->size()) {
+    return Broken{kMappings, "not one mapping and one array of indices a feature"};
   }
   for (uint32_t i = 0; i < mappings.size(); ++i) {
-    if (scope.view().IsNone(mappings[i])) continue;
-    int64_t& count = (*counts)[i];
-    const std::optional<Array> mapping = scope.ArrayOf(mappings[i]);
-    const std::optional<Array> infrequent = scope.ArrayOf(indices[i]);
-    if (!mapping || !mapping->dtype.Is('i', 8) ||
-        !mapping->IsVector(static_cast<uint64_t>(count)) || !AllBelow(*mapping, count)) {
-      return Broken{key, absl::StrCat("the mapping of feature ", i, " is out of range")};
+    Feature& feature = (*features)[i];
+    const bool spared = spare_nan && feature.ends_with_nan;
+    if (Check broken = GroupFeature(scope, mappings[i], indices[i], spared, &feature)) {
+      return broken;
     }
-    if (!infrequent || infrequent->rank() != 1 || infrequent->size() < 1 ||
-        !AllBelow(*infrequent, count)) {
-      return Broken{"_infrequent_indices",
-                    absl::StrCat("the indices of feature ", i, " are out of range")};
-    }
-    int64_t largest = 0;
-    for (uint64_t j = 0; j < mapping->size(); ++j) {
-      largest = std::max(largest, mapping->At<int64_t>(j));
-    }
-    count = largest + 1;
   }
   return std::nullopt;
 }
 
-// drop_idx_ (and what it is after grouping) names at most one number a feature.
-Check ReadDropped(const Scope& scope, const Instance& encoder, absl::string_view key,
-                  const std::vector<int64_t>& limits, std::vector<uint8_t>* dropped) {
-  const std::optional<Value> value = encoder.Get(key);
-  if (!value || scope.view().IsNone(*value)) return std::nullopt;
-  dropped->assign(limits.size(), 0);
-  if (const std::optional<Array> array = scope.ArrayOf(*value)) {
-    if (!array->IsVector(limits.size())) return Broken{key, "not one number a feature"};
-    for (uint64_t i = 0; i < limits.size(); ++i) {
-      const std::optional<int64_t> index = IntAt(*array, i);
-      if (!index || *index < 0 || *index >= limits[i]) return Broken{key, "out of range"};
-      (*dropped)[i] = 1;
-    }
-    return std::nullopt;
-  }
-  const Sequence elements = Elements(scope, *value);
-  if (elements.size() != limits.size()) return Broken{key, "not one number a feature"};
+// One number or None a feature; no value is None for all. nullopt if it is anything else.
+using Drops = std::vector<std::optional<int64_t>>;
+std::optional<Drops> ReadDrops(const Scope& scope, Value value, size_t features) {
+  if (scope.view().IsNone(value)) return Drops(features);
+  if (!scope.view().Is(value, v1::NODE_KIND_OBJECT_NDARRAY)) return std::nullopt;
+  const absl::Span<const uint32_t> operands = scope.view().operands(value.index);
+  const Sequence elements(scope.view(), Value::Node(operands[0]));
+  if (operands[2] != 1 || elements.size() != features) return std::nullopt;
+  Drops drops;
   for (uint32_t i = 0; i < elements.size(); ++i) {
-    if (scope.view().IsNone(elements[i])) continue;
-    const std::optional<int64_t> index = scope.Int(elements[i]);
-    if (!index || *index < 0 || *index >= limits[i]) return Broken{key, "out of range"};
-    (*dropped)[i] = 1;
+    const bool none = scope.view().IsNone(elements[i]);
+    const std::optional<int64_t> number = none ? std::nullopt : scope.Int(elements[i]);
+    if (!none && !number) return std::nullopt;
+    drops.push_back(number);
+  }
+  return drops;
+}
+
+// What the parameter `drop` makes of a feature, as far as it says: 'first' drops number 0,
+// 'if_binary' number 0 of two, a list of categories one of each feature.
+bool AgreesWithDrop(const Scope& scope, Value drop, const Feature& feature,
+                    std::optional<int64_t> dropped) {
+  if (scope.view().IsNone(drop)) return !dropped;
+  const auto text = scope.view().Str(drop);
+  if (!text) return dropped.has_value();
+  if (*text == "first") return dropped == 0;
+  if (*text != "if_binary") return false;
+  return feature.numbers == 2 ? dropped == 0 : !dropped;
+}
+
+// The public drop_idx_ is the first category of the number that is dropped.
+bool IsPublicForm(const Feature& feature, std::optional<int64_t> category,
+                  std::optional<int64_t> dropped) {
+  if (!category || !dropped) return category.has_value() == dropped.has_value();
+  // Versions before 1.3 take it for the number itself: it must be one for them too.
+  return *category >= 0 && *category < feature.categories && *category < feature.numbers &&
+         feature.NumberOf(*category) == *dropped;
+}
+
+Check ReadDropped(const Scope& scope, const Instance& encoder, const std::vector<Feature>& features,
+                  Drops* dropped) {
+  const absl::string_view key = "drop_idx_";
+  const std::optional<Value> value = encoder.Get(key);
+  const std::optional<Value> drop = encoder.Get("drop");
+  if (!value || !drop) return Broken{key, "drop or drop_idx_ is missing"};
+  const std::optional<Value> grouped = encoder.Get(kDropGrouped);
+  const auto categories = ReadDrops(scope, *value, features.size());
+  const auto numbers = grouped ? ReadDrops(scope, *grouped, features.size()) : categories;
+  if (!categories || !numbers) return Broken{key, "not one number or None a feature"};
+  if (grouped && scope.view().IsNone(*grouped) != scope.view().IsNone(*value)) {
+    return Broken{kDropGrouped, "it disagrees with drop_idx_"};
+  }
+  for (size_t i = 0; i < features.size(); ++i) {
+    const std::optional<int64_t> number = (*numbers)[i];
+    if (number && (*number < 0 || *number >= features[i].numbers)) {
+      return Broken{key, "a number to drop is out of range"};
+    }
+    if (!AgreesWithDrop(scope, *drop, features[i], number)) {
+      return Broken{key, "it disagrees with drop"};
+    }
+    if (grouped && !IsPublicForm(features[i], (*categories)[i], number)) {
+      return Broken{kDropGrouped, "it disagrees with drop_idx_"};
+    }
+  }
+  *dropped = *numbers;
+  return std::nullopt;
+}
+
+// _missing_indices: for each feature whose last category is NaN, the index of it.
+Check CheckMissing(const Scope& scope, const Instance& encoder,
+                   const std::vector<Feature>& features) {
+  const absl::string_view key = "_missing_indices";
+  const std::optional<Value> value = encoder.Get(key);
+  if (!value) return std::nullopt;
+  const Mapping indices(scope.view(), *value);
+  if (!indices.ok()) return Broken{key, "no dict"};
+  std::vector<uint8_t> seen(features.size(), 0);
+  for (uint32_t i = 0; i < indices.size(); ++i) {
+    const std::optional<int64_t> feature = scope.Int(indices.key(i));
+    if (!feature || *feature < 0 || *feature >= static_cast<int64_t>(features.size()) ||
+        scope.Int(indices.value(i)) != features[static_cast<size_t>(*feature)].categories - 1) {
+      return Broken{key, "no index of the last category of a feature"};
+    }
+    seen[static_cast<size_t>(*feature)] = 1;
+  }
+  for (size_t i = 0; i < features.size(); ++i) {
+    if ((seen[i] != 0) != features[i].ends_with_nan) {
+      return Broken{key, "it does not name the features whose last category is NaN"};
+    }
   }
   return std::nullopt;
 }
@@ -119,21 +238,16 @@ Check ReadDropped(const Scope& scope, const Instance& encoder, absl::string_view
 
 Check CheckOneHot(const Scope& scope, const Instance& encoder) {
   if (!encoder.Has("categories_")) return std::nullopt;
-  std::vector<int64_t> categories;
-  if (Check broken = ReadCategories(scope, encoder, &categories)) return broken;
-  std::vector<int64_t> counts = categories;
-  if (Check broken = ApplyInfrequent(scope, encoder, &counts)) return broken;
-  std::vector<uint8_t> dropped(counts.size(), 0);
-  if (Check broken = ReadDropped(scope, encoder, "drop_idx_", categories, &dropped)) return broken;
-  if (Check broken = ReadDropped(scope, encoder, "_drop_idx_after_grouping", counts, &dropped)) {
-    return broken;
-  }
+  std::vector<Feature> features;
+  if (Check broken = ReadCategories(scope, encoder, &features)) return broken;
+  if (Check broken = ReadGroups(scope, encoder, true, false, &features)) return broken;
+  Drops dropped;
+  if (Check broken = ReadDropped(scope, encoder, features, &dropped)) return broken;
   const absl::string_view key = "_n_features_outs";
-  const std::optional<Value> outs_value = encoder.Get(key);
-  const Sequence outs(scope.view(), outs_value ? *outs_value : Value::Node(kAbsent));
-  if (outs.size() != counts.size()) return Broken{key, "not one number a feature"};
+  const Sequence outs(scope.view(), encoder.Get(key).value_or(Value::Node(kAbsent)));
+  if (outs.size() != features.size()) return Broken{key, "not one number a feature"};
   for (uint32_t i = 0; i < outs.size(); ++i) {
-    if (scope.Int(outs[i]) != counts[i] - dropped[i]) {
+    if (scope.Int(outs[i]) != features[i].numbers - (dropped[i] ? 1 : 0)) {
       return Broken{key, absl::StrCat("feature ", i, " has another number of columns")};
     }
   }
@@ -142,23 +256,10 @@ Check CheckOneHot(const Scope& scope, const Instance& encoder) {
 
 Check CheckOrdinal(const Scope& scope, const Instance& encoder) {
   if (!encoder.Has("categories_")) return std::nullopt;
-  std::vector<int64_t> counts;
-  if (Check broken = ReadCategories(scope, encoder, &counts)) return broken;
-  const std::vector<int64_t> categories = counts;
-  if (Check broken = ApplyInfrequent(scope, encoder, &counts)) return broken;
-  const std::optional<Value> missing = encoder.Get("_missing_indices");
-  if (!missing) return std::nullopt;
-  const Mapping indices(scope.view(), *missing);
-  if (!indices.ok()) return Broken{"_missing_indices", "no dict"};
-  for (uint32_t i = 0; i < indices.size(); ++i) {
-    const std::optional<int64_t> feature = scope.Int(indices.key(i));
-    const std::optional<int64_t> index = scope.Int(indices.value(i));
-    if (!feature || *feature < 0 || *feature >= static_cast<int64_t>(categories.size()) || !index ||
-        *index < 0 || *index >= categories[static_cast<size_t>(*feature)]) {
-      return Broken{"_missing_indices", "an index is out of range"};
-    }
-  }
-  return std::nullopt;
+  std::vector<Feature> features;
+  if (Check broken = ReadCategories(scope, encoder, &features)) return broken;
+  if (Check broken = ReadGroups(scope, encoder, false, true, &features)) return broken;
+  return CheckMissing(scope, encoder, features);
 }
 
 }  // namespace loadlock::verify

@@ -63,6 +63,8 @@ Check CheckForest(const Scope& scope, const Instance& forest) {
   const bool has_outputs = forest.Has("n_outputs_");
   const int64_t outputs = has_outputs ? IntOf(scope, forest, "n_outputs_").value_or(-1) : 1;
   const std::optional<Value> n_classes = forest.Get("n_classes_");
+  const std::optional<Value> classes = forest.Get("classes_");
+  if (classes && !n_classes) return Broken{"n_classes_", "n_classes_ is missing"};
   for (uint32_t i = 0; i < estimators.size(); ++i) {
     const std::optional<TreeHeader> tree = HeaderOf(scope, estimators[i]);
     if (!tree) return Broken{"estimators_", absl::StrCat("estimator ", i, " is no fitted tree")};
@@ -72,6 +74,9 @@ Check CheckForest(const Scope& scope, const Instance& forest) {
     }
     if (n_classes && !SameClasses(scope, *n_classes, *tree)) {
       return Broken{"estimators_", absl::StrCat("tree ", i, " has other classes than the forest")};
+    }
+    if (classes && !ClassesFit(scope, *classes, *tree)) {
+      return Broken{"classes_", absl::StrCat("classes_ are not as many as tree ", i, " has")};
     }
   }
   return std::nullopt;

@@ -1,7 +1,12 @@
 #include "server/verify/invariants/gradient_boosting.h"
 
+#include <algorithm>
+#include <array>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/tree.h"
 
 namespace loadlock::verify {
@@ -9,6 +14,26 @@ namespace {
 
 constexpr absl::string_view kDummyClassifier = "sklearn.dummy.DummyClassifier";
 constexpr absl::string_view kDummyRegressor = "sklearn.dummy.DummyRegressor";
+constexpr absl::string_view kLinearModels = "sklearn.linear_model.";
+// Of these predict answers one number a row if coef_ is a vector.
+constexpr std::array<absl::string_view, 11> kRegressors = {
+    "_base.LinearRegression",
+    "_bayes.ARDRegression",
+    "_bayes.BayesianRidge",
+    "_coordinate_descent.ElasticNet",
+    "_coordinate_descent.ElasticNetCV",
+    "_coordinate_descent.Lasso",
+    "_coordinate_descent.LassoCV",
+    "_huber.HuberRegressor",
+    "_ridge.Ridge",
+    "_ridge.RidgeCV",
+    "_stochastic_gradient.SGDRegressor",
+};
+// Of these predict_proba answers a row of one number a class.
+constexpr std::array<absl::string_view, 2> kClassifiers = {
+    "_logistic.LogisticRegression",
+    "_logistic.LogisticRegressionCV",
+};
 
 std::optional<int64_t> IntOf(const Scope& scope, const Instance& object, absl::string_view key) {
   const std::optional<Value> value = object.Get(key);
@@ -19,14 +44,18 @@ bool IsMultinomial(absl::string_view loss) {
   return loss == "HalfMultinomialLoss" || loss == "MultinomialDeviance";
 }
 
+bool IsClassifier(const Instance& model) {
+  return model.entry->attribute() == "GradientBoostingClassifier";
+}
+
 // How many trees an iteration has: one, but one a class if there are more than two.
 std::optional<int64_t> TreesPerIteration(const Scope& scope, const Instance& model) {
   const std::optional<Value> value = model.Get("n_classes_");
   const std::optional<Value> classes = model.Get("classes_");
-  if (!value && !classes) return 1;
-  if (!value || !classes) return std::nullopt;
+  if (!IsClassifier(model) && !value && !classes) return 1;
+  if (!IsClassifier(model) || !value || !classes) return std::nullopt;
   const std::optional<int64_t> count = scope.Int(*value);
-  if (!count || *count < 2 || scope.Length(*classes) != static_cast<uint64_t>(*count)) {
+  if (!count || *count < 2 || LabelCount(scope, *classes) != static_cast<uint64_t>(*count)) {
     return std::nullopt;
   }
   return *count == 2 ? 1 : *count;
@@ -57,6 +86,59 @@ Check CheckLoss(const Scope& scope, const Instance& model, int64_t trees) {
   return std::nullopt;
 }
 
+template <size_t n>
+bool IsOneOf(const std::array<absl::string_view, n>& names, const Instance& model) {
+  absl::string_view name = model.entry->name();
+  return absl::ConsumePrefix(&name, kLinearModels) &&
+         std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::optional<Array> ArrayAt(const Scope& scope, const Instance& object, absl::string_view key) {
+  const std::optional<Value> value = object.Get(key);
+  return value ? scope.ArrayOf(*value) : std::nullopt;
+}
+
+// A classifier's init_ must answer predict_proba with a column a class.
+Check CheckInitClassifier(const Scope& scope, const Instance& init, int64_t classes,
+                          int64_t features) {
+  const std::optional<Value> labels = init.Get("classes_");
+  if (!labels || LabelCount(scope, *labels) != static_cast<uint64_t>(classes)) {
+    return Broken{"init_", "init_ has not the classes of the model"};
+  }
+  if (init.entry->name() == kDummyClassifier) {
+    const std::optional<Array> prior = ArrayAt(scope, init, "class_prior_");
+    if (IntOf(scope, init, "n_outputs_") == 1 && IntOf(scope, init, "n_classes_") == classes &&
+        prior && prior->dtype.IsFloat64() && prior->IsVector(static_cast<uint64_t>(classes))) {
+      return std::nullopt;
+    }
+    return Broken{"init_", "init_ has not the classes of the model"};
+  }
+  const std::optional<Array> coefficients = ArrayAt(scope, init, "coef_");
+  if (classes == 2 && IsOneOf(kClassifiers, init) && coefficients &&
+      coefficients->HasShape({1, features}) && IntOf(scope, init, "n_features_in_") == features) {
+    return std::nullopt;
+  }
+  return Broken{"init_", "init_ is no DummyClassifier, nor a LogisticRegression of two classes"};
+}
+
+// A regressor's init_ must answer predict with one number a row.
+Check CheckInitRegressor(const Scope& scope, const Instance& init, int64_t features) {
+  if (init.entry->name() == kDummyRegressor) {
+    const std::optional<Array> constant = ArrayAt(scope, init, "constant_");
+    if (IntOf(scope, init, "n_outputs_") == 1 && constant && constant->HasShape({1, 1})) {
+      return std::nullopt;
+    }
+    return Broken{"init_", "init_ has not one output"};
+  }
+  const std::optional<Array> coefficients = ArrayAt(scope, init, "coef_");
+  if (IsOneOf(kRegressors, init) && coefficients &&
+      coefficients->IsVector(static_cast<uint64_t>(features)) &&
+      IntOf(scope, init, "n_features_in_") == features) {
+    return std::nullopt;
+  }
+  return Broken{"init_", "init_ is no DummyRegressor, nor a linear regressor of one output"};
+}
+
 // init_ makes the array that the trees' values are added to: it must have a row for each of X
 // and a column for each tree.
 Check CheckInit(const Scope& scope, const Instance& model, int64_t trees, int64_t features) {
@@ -66,30 +148,8 @@ Check CheckInit(const Scope& scope, const Instance& model, int64_t trees, int64_
   if (text && *text == "zero") return std::nullopt;
   const std::optional<Instance> init = scope.InstanceOf(*value);
   if (!init) return Broken{"init_", "init_ is neither 'zero' nor an estimator"};
-  if (init->entry->name() == kDummyClassifier) {
-    const std::optional<Value> prior = init->Get("class_prior_");
-    const int64_t wanted = trees > 1 ? trees : 2;
-    const std::optional<Array> array = prior ? scope.ArrayOf(*prior) : std::nullopt;
-    if (IntOf(scope, *init, "n_outputs_") != 1 || IntOf(scope, *init, "n_classes_") != wanted ||
-        !array || !array->IsVector(static_cast<uint64_t>(wanted))) {
-      return Broken{"init_", "init_ has not the classes of the model"};
-    }
-    return std::nullopt;
-  }
-  if (trees > 1) return Broken{"init_", "with more than two classes init_ is a DummyClassifier"};
-  if (init->entry->name() == kDummyRegressor) {
-    const std::optional<Value> constant = init->Get("constant_");
-    const std::optional<Array> array = constant ? scope.ArrayOf(*constant) : std::nullopt;
-    if (IntOf(scope, *init, "n_outputs_") != 1 || !array || !array->HasShape({1, 1})) {
-      return Broken{"init_", "init_ has not one output"};
-    }
-    return std::nullopt;
-  }
-  const auto linear = scope.InstanceWith(*value, policy::Invariant::kLinear);
-  if (linear && linear->Has("coef_") && IntOf(scope, *linear, "n_features_in_") == features) {
-    return std::nullopt;
-  }
-  return Broken{"init_", "init_ is neither a dummy nor a fitted linear model of this width"};
+  if (!IsClassifier(model)) return CheckInitRegressor(scope, *init, features);
+  return CheckInitClassifier(scope, *init, trees > 1 ? trees : 2, features);
 }
 
 Check CheckTrees(const Scope& scope, Value estimators, int64_t features) {

@@ -4,9 +4,11 @@
 #include "server/verify/invariants/forest.h"
 #include "server/verify/invariants/gradient_boosting.h"
 #include "server/verify/invariants/kmeans.h"
+#include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/linear.h"
 #include "server/verify/invariants/mlp.h"
 #include "server/verify/invariants/neighbors.h"
+#include "server/verify/invariants/polynomial.h"
 #include "server/verify/invariants/svm.h"
 #include "server/verify/invariants/text.h"
 #include "server/verify/invariants/tree.h"
@@ -43,6 +45,10 @@ Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invaria
       return CheckLinear(scope, object);
     case policy::Invariant::kTfidf:
       return CheckTfidf(scope, object);
+    case policy::Invariant::kLabels:
+      return CheckLabels(scope, object);
+    case policy::Invariant::kPolynomial:
+      return CheckPolynomial(scope, object);
   }
   return Broken{"", "an invariant that loadlock does not know"};
 }

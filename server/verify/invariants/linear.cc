@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/sparse.h"
 
 namespace loadlock::verify {
@@ -58,7 +59,7 @@ Check CheckLinear(const Scope& scope, const Instance& model) {
     return Broken{"n_features_in_", "n_features_in_ is not the width of coef_"};
   }
   if (const std::optional<Value> classes = model.Get("classes_")) {
-    const std::optional<uint64_t> count = scope.Length(*classes);
+    const std::optional<uint64_t> count = LabelCount(scope, *classes);
     if (!count || (shape->first != 1 && static_cast<uint64_t>(shape->first) != *count)) {
       return Broken{"coef_", "coef_ has not one row a class"};
     }

@@ -1,6 +1,7 @@
 #include "server/verify/invariants/mlp.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/invariants/labels.h"
 
 namespace loadlock::verify {
 
@@ -34,6 +35,13 @@ Check CheckMlp(const Scope& scope, const Instance& model) {
   const std::optional<Value> layers = model.Get("n_layers_");
   if (!layers || scope.Int(*layers) != int64_t{coefs.size()} + 1) {
     return Broken{"n_layers_", "n_layers_ is not the number of layers"};
+  }
+  const std::optional<Value> classes = model.Get("classes_");
+  if (!classes) return std::nullopt;
+  const std::optional<uint64_t> count = LabelCount(scope, *classes);
+  // Two classes take one output, unless they are two labels of one row.
+  if (!count || !(*count == static_cast<uint64_t>(*width) || (*count == 2 && *width == 1))) {
+    return Broken{"classes_", "there is not one output a class"};
   }
   return std::nullopt;
 }

@@ -1,4 +1,4 @@
-// RANDOM, VOCABULARY, TFIDF, ONE_HOT, ORDINAL, MLP, KMEANS, LINEAR: every clause broken once.
+// RANDOM, VOCABULARY, TFIDF, MLP, KMEANS, LINEAR: every clause broken once.
 #include <gtest/gtest.h>
 
 #include "server/verify/testing/make.h"
@@ -117,83 +117,6 @@ TEST(Tfidf, WeightsAreAsWideAsTheFeatures) {
             {With(good, "idf_", Zeros({3})), With(good, "n_features_in_", nullptr),
              With(good, "idf_", Zeros({2, 1})), With(good, "_idf_diag", diagonal)},
             "INVARIANT_TFIDF");
-}
-
-constexpr char kOneHot[] = "sklearn.preprocessing._encoders.OneHotEncoder";
-
-Attrs OneHot() {
-  return {{"categories_", List({Vec<int64_t>({1, 2, 3}), Objects({2}, {Str("a"), Str("b")})})},
-          {"n_features_in_", Int(2)},
-          {"_infrequent_enabled", Bool(false)},
-          {"drop_idx_", None()},
-          {"_n_features_outs", List({Int(3), Int(2)})}};
-}
-
-Attrs Infrequent() {
-  Attrs attrs = OneHot();
-  attrs["_infrequent_enabled"] = Bool(true);
-  attrs["_default_to_infrequent_mappings"] = List({Vec<int64_t>({1, 0, 1}), None()});
-  attrs["_infrequent_indices"] = List({Vec<int64_t>({0, 2}), None()});
-  attrs["_n_features_outs"] = List({Int(2), Int(2)});
-  return attrs;
-}
-
-TEST(OneHot, SoundOnesPass) {
-  EXPECT_EQ(OutcomeOf(Obj(kOneHot, OneHot())), "ACCEPTED");
-  EXPECT_EQ(OutcomeOf(Obj(kOneHot, Infrequent())), "ACCEPTED");
-  const Attrs dropped = With(With(OneHot(), "drop_idx_", Objects({2}, {Int(0), None()})),
-                             "_n_features_outs", List({Int(2), Int(2)}));
-  EXPECT_EQ(OutcomeOf(Obj(kOneHot, dropped)), "ACCEPTED");
-  EXPECT_EQ(OutcomeOf(Obj(kOneHot, {{"drop", None()}})), "ACCEPTED") << "not fitted";
-}
-
-TEST(OneHot, EveryClauseIsChecked) {
-  const Attrs good = OneHot();
-  const Attrs rare = Infrequent();
-  const std::string maps = "_default_to_infrequent_mappings";
-  ExpectAll(kOneHot,
-            {With(good, "_n_features_outs", List({Int(2), Int(2)})),
-             With(good, "_n_features_outs", List({Int(3), Int(1 << 30)})),
-             With(good, "_n_features_outs", List({Int(3)})),
-             With(good, "_n_features_outs", nullptr),
-             With(good, "n_features_in_", Int(1)),
-             With(good, "n_features_in_", nullptr),
-             With(good, "categories_", List({Vec<int64_t>({1, 2, 3})})),
-             With(good, "categories_", List({Vec<int64_t>({1, 2, 3}), List({})})),
-             With(good, "drop_idx_", Objects({2}, {Int(3), None()})),
-             With(good, "drop_idx_", Objects({2}, {Int(-1), None()})),
-             With(good, "drop_idx_", Objects({1}, {Int(0)})),
-             With(good, "drop_idx_", Objects({2}, {Int(0), None()})),
-             With(good, "_infrequent_enabled", Bool(true)),
-             With(rare, maps, List({Vec<int64_t>({1, 0, 3}), None()})),
-             With(rare, maps, List({Vec<int64_t>({1, 0, -1}), None()})),
-             With(rare, maps, List({Vec<int64_t>({1, 0}), None()})),
-             With(rare, maps, List({Vec<int64_t>({1, 0, 2}), None()})),
-             With(rare, maps, List({Vec<int32_t>({1, 0, 1}), None()})),
-             With(rare, maps, List({None()})),
-             With(rare, "_infrequent_indices", List({Vec<int64_t>({3}), None()})),
-             With(rare, "_infrequent_indices", List({None(), None()}))},
-            "INVARIANT_ONE_HOT");
-}
-
-TEST(Ordinal, IndicesAreInRange) {
-  const std::string cls = "sklearn.preprocessing._encoders.OrdinalEncoder";
-  const auto missing = [](int64_t feature, int64_t index) {
-    return [=](Draft& draft) {
-      const NodeId key = Int(feature)(draft);
-      const NodeId value = Int(index)(draft);
-      return draft.Node(v1::NODE_KIND_DICT, {key, value});
-    };
-  };
-  const Attrs good = {{"categories_", List({Vec<int64_t>({1, 2, 3})})},
-                      {"n_features_in_", Int(1)},
-                      {"_missing_indices", missing(0, 2)}};
-  EXPECT_EQ(OutcomeOf(Obj(cls, good)), "ACCEPTED");
-  ExpectAll(
-      cls,
-      {With(good, "_missing_indices", missing(0, 3)), With(good, "_missing_indices", missing(1, 0)),
-       With(good, "_missing_indices", missing(0, -1)), With(good, "n_features_in_", Int(2))},
-      "INVARIANT_ORDINAL");
 }
 
 TEST(Mlp, LayersFormAChain) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/neighbor_tree.h"
 #include "server/verify/invariants/sparse.h"
 
@@ -86,7 +87,7 @@ Check CheckTargets(const Scope& scope, const Instance& model, int64_t rows) {
   if (lists.ok() && lists.size() != outputs) return Broken{"classes_", "not one array an output"};
   if (!lists.ok() && outputs != 1) return Broken{"classes_", "not one array an output"};
   for (uint64_t i = 0; i < outputs; ++i) {
-    const auto count = scope.Length(lists.ok() ? lists[static_cast<uint32_t>(i)] : *classes);
+    const auto count = LabelCount(scope, lists.ok() ? lists[static_cast<uint32_t>(i)] : *classes);
     if (!count || !AllBelow(*labels, i, outputs, *count)) {
       return Broken{"_y", "a label is no class number"};
     }

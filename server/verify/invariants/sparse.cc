@@ -171,7 +171,9 @@ std::optional<SparseShape> SparseShapeOf(const Scope& scope, Value value) {
   const std::optional<Value> shape_value = matrix->Get("_shape");
   if (!shape_value) return std::nullopt;
   const Sequence shape(scope.view(), *shape_value);
-  if (shape.size() != 2) return std::nullopt;
+  if (shape.size() != 2 || !IsTupleKind(scope.view().kind(shape_value->index))) {
+    return std::nullopt;
+  }
   const std::optional<int64_t> rows = scope.Int(shape[0]);
   const std::optional<int64_t> columns = scope.Int(shape[1]);
   if (!rows || !columns || *rows < 0 || *columns < 0) return std::nullopt;
@@ -186,7 +188,9 @@ Check CheckSparse(const Scope& scope, const Instance& matrix) {
       return Broken{"", "a sparse matrix has no arguments and no items"};
     }
   }
-  if (!matrix.state.ok() || !matrix.state.str_keys()) return Broken{"", "it has no state"};
+  if (!matrix.state.ok() || matrix.state.ordered() || !matrix.state.str_keys()) {
+    return Broken{"", "it has no state"};
+  }
   for (uint32_t i = 0; i < matrix.state.size(); ++i) {
     const absl::string_view key = matrix.state.str_key(i);
     if (!IsKnownKey(key)) return Broken{"", "an unknown key in a sparse matrix"};

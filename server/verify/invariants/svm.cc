@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/match.h"
+#include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/sparse.h"
 
 namespace loadlock::verify {
@@ -162,9 +163,12 @@ class Machine {
     return std::nullopt;
   }
 
-  bool IsTrue(absl::string_view key) const {
+  // Whether scikit-learn would take it for true; nullopt if it is neither a bool nor the default
+  // of later versions, which counts as false.
+  std::optional<bool> Truth(absl::string_view key) const {
     const std::optional<Value> value = model_.Get(key);
-    return value && scope_.Bool(*value).value_or(false);
+    if (!value || scope_.view().Str(*value) == "deprecated") return false;
+    return scope_.Bool(*value);
   }
 
   Check CheckProbability(uint64_t pairs) {
@@ -178,7 +182,10 @@ class Machine {
     if (!empty && (a->size() != pairs || b->size() != pairs)) {
       return Broken{"_probA", "_probA and _probB are not one number a pair of classes"};
     }
-    if (empty && (IsTrue("probability") || IsTrue("_effective_probability"))) {
+    const std::optional<bool> wanted = Truth("probability");
+    const std::optional<bool> effective = Truth("_effective_probability");
+    if (!wanted || !effective) return Broken{"probability", "probability is no bool"};
+    if (empty && (*wanted || *effective)) {
       return Broken{"probability", "probabilities without _probA"};
     }
     return std::nullopt;
@@ -205,7 +212,7 @@ bool IsFitted(const Instance& model) {
 Check CheckSvc(const Scope& scope, const Instance& model) {
   if (!IsFitted(model)) return std::nullopt;
   const std::optional<Value> classes = model.Get("classes_");
-  const std::optional<uint64_t> count = classes ? scope.Length(*classes) : std::nullopt;
+  const std::optional<uint64_t> count = classes ? LabelCount(scope, *classes) : std::nullopt;
   if (!count || *count < 2 || *count > kMaxClasses) {
     return Broken{"classes_", "there are not two classes"};
   }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/invariants/labels.h"
 #include "server/verify/schemas/schemas.h"
 
 namespace loadlock::verify {
@@ -96,8 +97,8 @@ Check CheckNodes(const Array& nodes, int64_t n_features, int64_t* depth) {
 }
 
 Check CheckTreeState(const Scope& scope, const TreeHeader& header, const Mapping& state) {
-  if (!state.ok() || !state.str_keys() || state.size() != 4) {
-    return Broken{"", "the state of a Tree has 4 keys"};
+  if (!state.ok() || state.ordered() || !state.str_keys() || state.size() != 4) {
+    return Broken{"", "the state of a Tree is a plain dict of 4 keys"};
   }
   const auto max_depth = state.Find("max_depth");
   const auto node_count = state.Find("node_count");
@@ -123,29 +124,28 @@ Check CheckTreeState(const Scope& scope, const TreeHeader& header, const Mapping
   }
   int64_t depth = 0;
   if (Check broken = CheckNodes(*nodes, header.n_features, &depth)) return broken;
-  // decision_path writes max_depth + 1 entries a row.
+  // decision_path makes room for max_depth + 1 entries a row; no way is longer than the nodes.
   const std::optional<int64_t> claimed = scope.Int(*max_depth);
-  if (!claimed || *claimed < depth || *claimed > std::numeric_limits<int32_t>::max()) {
+  if (!claimed || *claimed < depth || *claimed > n) {
     return Broken{"max_depth", "max_depth is not that of the nodes"};
   }
   return std::nullopt;
 }
 
-// classes_: an array for one output, a list of arrays for more, each as long as n_classes says.
+}  // namespace
+
 bool ClassesFit(const Scope& scope, Value value, const TreeHeader& header) {
   const Sequence list(scope.view(), value);
   if (!list.ok()) {
     return header.n_outputs == 1 &&
-           scope.Length(value) == static_cast<uint64_t>(header.n_classes[0]);
+           LabelCount(scope, value) == static_cast<uint64_t>(header.n_classes[0]);
   }
   if (list.size() != header.n_classes.size()) return false;
   for (uint32_t i = 0; i < list.size(); ++i) {
-    if (scope.Length(list[i]) != static_cast<uint64_t>(header.n_classes[i])) return false;
+    if (LabelCount(scope, list[i]) != static_cast<uint64_t>(header.n_classes[i])) return false;
   }
   return true;
 }
-
-}  // namespace
 
 bool SameClasses(const Scope& scope, Value value, const TreeHeader& header) {
   if (const std::optional<int64_t> one = scope.Int(value)) {

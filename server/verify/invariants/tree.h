@@ -28,6 +28,10 @@ std::optional<TreeHeader> ReadTreeHeader(const Scope& scope, Value tree);
 // n_classes_ of an estimator (a number, or one number an output) are those of the Tree.
 bool SameClasses(const Scope& scope, Value n_classes, const TreeHeader& header);
 
+// classes_ are labels (LabelsOf) for one output, a list of them for more, each as many as the Tree
+// has classes.
+bool ClassesFit(const Scope& scope, Value classes, const TreeHeader& header);
+
 // Arguments and state of a CALL of Tree.
 Check CheckTree(const Scope& scope, NodeId call);
 

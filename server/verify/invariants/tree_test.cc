@@ -90,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         TreeBreach{"another field", [](TreeSpec& s) { s.last_field = "x"; }},
         TreeBreach{"big-endian nodes", [](TreeSpec& s) { s.left_type = ">i8"; }},
         TreeBreach{"unsigned children", [](TreeSpec& s) { s.left_type = "<u8"; }},
+        TreeBreach{"deeper than it has nodes", [](TreeSpec& s) { s.max_depth = 4; }},
         TreeBreach{"no nodes", [](TreeSpec& s) {
                      s.left = s.right = s.feature = {};
                      s.node_count = 0;
@@ -101,8 +102,8 @@ TEST(Tree, SoundOnesPass) {
     TreeSpec spec;
     spec.node_size = size;
     EXPECT_EQ(OutcomeOf(MakeTree(spec)), "ACCEPTED");
-    spec.max_depth = 7;
-    EXPECT_EQ(OutcomeOf(MakeTree(spec)), "ACCEPTED");
+    spec.max_depth = 3;
+    EXPECT_EQ(OutcomeOf(MakeTree(spec)), "ACCEPTED") << "deeper than it is, within its nodes";
   }
 }
 
@@ -183,10 +184,17 @@ TEST(IsolationForest, TreesSeeTheirColumns) {
 
 constexpr char kBoosting[] = "sklearn.ensemble._gb.GradientBoostingClassifier";
 
+Maker ClassNumbers(int64_t count) {
+  std::vector<int64_t> numbers;
+  for (int64_t i = 0; i < count; ++i) numbers.push_back(i);
+  return Vec(numbers);
+}
+
 Maker Dummy(int64_t classes, int64_t prior) {
-  return Obj(
-      "sklearn.dummy.DummyClassifier",
-      {{"n_outputs_", Int(1)}, {"n_classes_", Int(classes)}, {"class_prior_", Zeros({prior})}});
+  return Obj("sklearn.dummy.DummyClassifier", {{"n_outputs_", Int(1)},
+                                               {"n_classes_", Int(classes)},
+                                               {"classes_", ClassNumbers(classes)},
+                                               {"class_prior_", Zeros({prior})}});
 }
 
 Maker Loss(const std::string& name, int64_t classes) {
@@ -226,6 +234,47 @@ TEST(GradientBoosting, SoundOnesPass) {
           .starts_with("INVARIANT_GRADIENT_BOOSTING"));
 }
 
+// init_ must have one column: a LogisticRegression of two classes, or a regressor of one output.
+TEST(GradientBoosting, InitHasTheModelsColumns) {
+  const Maker tree = RegressionTree();
+  const std::string logistic = "sklearn.linear_model._logistic.LogisticRegression";
+  const std::string linear = "sklearn.linear_model._base.LinearRegression";
+  const Attrs fitted = {
+      {"coef_", Zeros({1, 2})}, {"n_features_in_", Int(2)}, {"classes_", Vec<int64_t>({0, 1})}};
+  const Attrs line = {{"coef_", Zeros({2})}, {"n_features_in_", Int(2)}};
+  Attrs two = {{"estimators_", Objects({2, 1}, {tree, tree})},
+               {"n_features_in_", Int(2)},
+               {"classes_", Vec<int64_t>({0, 1})},
+               {"n_classes_", Int(2)},
+               {"n_trees_per_iteration_", Int(1)},
+               {"_loss", Loss("HalfBinomialLoss", 2)}};
+  const auto classify = [&](Maker init) {
+    return OutcomeOf(Obj(kBoosting, With(two, "init_", std::move(init))));
+  };
+  EXPECT_EQ(classify(Obj(logistic, fitted)), "ACCEPTED");
+  const Attrs regression = {{"estimators_", Objects({2, 1}, {tree, tree})},
+                            {"n_features_in_", Int(2)},
+                            {"n_trees_per_iteration_", Int(1)},
+                            {"_loss", Loss("HalfSquaredError", 1)}};
+  const auto regress = [&](Maker init) {
+    return OutcomeOf(Obj("sklearn.ensemble._gb.GradientBoostingRegressor",
+                         With(regression, "init_", std::move(init))));
+  };
+  EXPECT_EQ(regress(Obj(linear, line)), "ACCEPTED");
+  for (const std::string& outcome :
+       {classify(Obj(linear, line)), classify(Obj(logistic, With(fitted, "classes_", nullptr))),
+        classify(Obj("sklearn.linear_model._ridge.RidgeClassifier", fitted)), classify(Dummy(3, 3)),
+        regress(Obj(logistic, fitted)), regress(Dummy(2, 2)),
+        regress(Obj(linear, With(line, "coef_", Zeros({1, 2})))), regress(Obj(linear, {})),
+        regress(Obj("sklearn.pipeline.Pipeline", {}))}) {
+    EXPECT_TRUE(outcome.starts_with("INVARIANT_GRADIENT_BOOSTING")) << outcome;
+  }
+  for (const Maker& classes : {Zeros({2, 0}), Zeros({2, 1})}) {
+    const std::string outcome = classify(Obj(logistic, With(fitted, "classes_", classes)));
+    EXPECT_TRUE(outcome.starts_with("STATE_RULE")) << outcome;
+  }
+}
+
 TEST(GradientBoosting, EveryClauseIsChecked) {
   const Attrs good = Boosting();
   const Maker tree = RegressionTree();
@@ -256,6 +305,9 @@ TEST(GradientBoosting, EveryClauseIsChecked) {
       With(good, "init_",
            Obj("sklearn.linear_model._logistic.LogisticRegression",
                {{"coef_", Zeros({3, 2})}, {"n_features_in_", Int(2)}})),
+      With(good, "init_",
+           Obj("sklearn.dummy.DummyRegressor",
+               {{"n_outputs_", Int(1)}, {"constant_", Zeros({1, 1})}})),
       With(good, "init_", Str("other")),
       With(good, "init_", nullptr),
   };
