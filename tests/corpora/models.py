@@ -32,7 +32,7 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
 PROTOCOLS = (2, 3, 4, 5)
@@ -94,6 +94,7 @@ def _transformers(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Mo
     yield Model("onehot-objects", OneHotEncoder().fit(table), table[:2], ("transform",))
     named = OneHotEncoder(dtype="float32").fit([[1], [2]])
     yield Model("onehot-dtype-name", named, [[2]], ("transform",))
+    yield Model("polynomial", PolynomialFeatures(3).fit(X), rows, ("transform",))
     columns = ColumnTransformer(
         [("number", StandardScaler(), [0, 1]), ("word", OneHotEncoder(), [2]), ("gone", "drop", [3])],
         remainder="passthrough",

@@ -48,6 +48,7 @@ def tree_edits() -> Iterator[tuple[str, Edit]]:
     yield "max_depth-0", state(max_depth=0)
     yield "max_depth-negative", state(max_depth=-1)
     yield "max_depth-text", state(max_depth="9")
+    yield "max_depth-huge", state(max_depth=2**31 - 1)
     yield "node_count-negative", state(node_count=-1)
     yield "node_count-huge", state(node_count=10**6)
     yield "values-none", state(values=None)

@@ -19,7 +19,7 @@ import sklearn
 from joblib.numpy_pickle import NumpyPickler
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from .case import Case, case
 from .models import models
@@ -269,8 +269,47 @@ def forests() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[str, ...]
     yield "boosting", "features", with_state(n_features_in_=400), ()
 
 
+def columns_and_labels() -> Iterator[tuple[str, str, Callable[[Any], None], tuple[str, ...]]]:
+    """Parts of one model that disagree, and labels in which searches answer past the end."""
+    one_hot = ("INVARIANT_ONE_HOT",)
+    for name, change in {
+        "off": with_state(_infrequent_enabled=False), "off-int": with_state(_infrequent_enabled=0),
+        "off-absent": without("_infrequent_enabled"), "not-asked": with_state(min_frequency=None),
+        "indices-none": with_state(_infrequent_indices=[None]),
+        "unsorted": with_state(categories_=[np.array([3, 2, 1])]),
+        "categories-wide": with_state(categories_=[np.zeros((3, 0))]),
+    }.items():  # fmt: skip
+        yield "onehot-rare", name, change, one_hot
+    drops = np.array([0], dtype=object)
+    yield "onehot-text", "drop-one-only", with_state(drop_idx_=drops, _n_features_outs=[2]), one_hot
+    yield (
+        "onehot-text",
+        "drop-hidden",
+        with_state(drop="first", drop_idx_=drops, _drop_idx_after_grouping=None, _n_features_outs=[2]),
+        one_hot,
+    )
+    for model in ("logistic", "svc", "forest", "knn-brute", "mlp"):
+        for name, value in {
+            "no-columns": np.zeros((3, 0)), "column": np.zeros((3, 1)), "none": None, "empty": np.zeros(0),
+            "objects": np.array([["a"], ["b"], ["c"]], dtype=object),
+        }.items():  # fmt: skip
+            yield model, f"classes-{name}", with_state(classes_=value), ("STATE_RULE",)
+    wide = LogisticRegression().fit([[0.0] * 4, [1.0] * 4], [0, 1])
+    yield "boosting", "init-classifier", with_state(init_=wide), ("INVARIANT_GRADIENT_BOOSTING",)
+    wide = copy.deepcopy(wide)
+    wide.__dict__["classes_"] = np.zeros((2, 0))
+    yield "boosting", "init-classes", with_state(init_=wide), ("STATE_RULE",)
+    for name, value in {"huge": (1, 10**9), "zero": (0, 1), "negative": (-(10**9), 10**9), "one": (1,),
+                        "turned": (2, 1), "none": None}.items():  # fmt: skip
+        yield "tfidf", f"ngrams-{name}", with_state(ngram_range=value), ("STATE_RULE",)
+    for key in ("n_output_features_", "_n_out_full"):
+        for value in (2, 100, 10**6):
+            yield "polynomial", f"{key}-{value}", with_state(**{key: value}), ("INVARIANT_POLYNOMIAL",)
+
+
 EDITS = (
     general_rules, linear_state, text_and_codes, neighbours_and_clusters, support_vectors, forests,
+    columns_and_labels,
 )  # fmt: skip
 
 
