@@ -132,7 +132,8 @@ void WarmUp() {
   graph::Encoded encoded;
   v1::WorkerResult result;
   Describe(output, &encoded, &result);
-  // A worker that refuses this would refuse everything; without a greeting the daemon does not start.
+  // A worker that refuses this would refuse everything; without a greeting the daemon does not
+  // start.
   if (encoded.graph.empty()) abort();
 }
 

@@ -198,9 +198,7 @@ class Bench:
             for name, command in commands.items():
                 start = time.perf_counter()
                 # In a folder of its own: fickling writes its findings to where it runs.
-                process = subprocess.run(
-                    command, capture_output=True, check=False, cwd=self.socket.parent
-                )
+                process = subprocess.run(command, capture_output=True, check=False, cwd=self.socket.parent)
                 times[name].append((time.perf_counter() - start) * 1e3)
                 if name in ("private", "running") and process.returncode != 0:
                     raise RuntimeError(f"{command}: {process.stdout + process.stderr!r}")
