@@ -15,7 +15,9 @@ from loadlock._rebuild import Columns, InlineBuffers, rebuild
 def built(writer, trusts=None):
     """The object of a written graph."""
     columns = Columns.from_graph(writer.graph)
-    return rebuild(columns, InlineBuffers(writer.buffers), writer.trusts if trusts is None else trusts)
+    return rebuild(
+        columns, InlineBuffers(writer.buffers), writer.trusts if trusts is None else trusts
+    )
 
 
 @pytest.fixture

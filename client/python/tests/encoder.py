@@ -100,7 +100,9 @@ class GraphWriter:
         return self.node(k.CALL, callee, args, state, items, pairs)
 
     def call_by_name(self, callee, args, trust=FACTORY, **rest):
-        return self.call(self.name(*callee.rsplit(".", 1), trust), self.node(k.TUPLE, *args), **rest)
+        return self.call(
+            self.name(*callee.rsplit(".", 1), trust), self.node(k.TUPLE, *args), **rest
+        )
 
     def buffer(self, data, offset=0, source=1):
         self.buffers.append(bytes(data))

@@ -40,7 +40,9 @@ def fail(context, code, message, reason="", metadata=(), report=None):
     """Ends a call as the daemon does: a status with google.rpc details."""
     status = status_pb2.Status(code=code.value[0], message=message)
     info = error_details_pb2.ErrorInfo(reason=reason, domain="loadlock", metadata=dict(metadata))
-    status.details.add(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=info.SerializeToString())
+    status.details.add(
+        type_url="type.googleapis.com/google.rpc.ErrorInfo", value=info.SerializeToString()
+    )
     if report is not None:
         status.details.add(
             type_url="type.googleapis.com/loadlock.v1.Report", value=report.SerializeToString()
@@ -71,7 +73,9 @@ class FakeDaemon:
             service_pb2.FetchModelRequest.FromString,
             lambda m: m.SerializeToString(),
         )
-        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(SERVICE, handlers),)
+        )
         self._server.add_insecure_port(self.address)
         self._server.start()
         self._listener = None

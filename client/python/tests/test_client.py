@@ -66,7 +66,9 @@ def test_a_refused_load_carries_the_report(daemon, client):
 
 
 def test_a_refused_audit_is_a_report(daemon, client):
-    daemon.AuditModel = lambda request, context: service_pb2.AuditModelResponse(report=refused_report())
+    daemon.AuditModel = lambda request, context: service_pb2.AuditModelResponse(
+        report=refused_report()
+    )
     report = client.audit("/models/m.joblib", policy="strict")
     assert report.verdict is loadlock.Verdict.REFUSED
     assert report.globals[0].trust is loadlock.Trust.NOT_LISTED
@@ -109,7 +111,9 @@ def test_statuses_become_errors(daemon, client, code):
 
 
 def test_a_status_without_details(daemon, client):
-    daemon.AuditModel = lambda request, context: context.abort(grpc.StatusCode.INTERNAL, "just text")
+    daemon.AuditModel = lambda request, context: context.abort(
+        grpc.StatusCode.INTERNAL, "just text"
+    )
     with pytest.raises(loadlock.Error, match="INTERNAL: just text"):
         client.audit("/m")
 
@@ -149,7 +153,9 @@ def test_info_and_policies(daemon, client):
 def test_unload(daemon, client):
     client.unload(b"t" * 32)
     assert dict(daemon.calls)["UnloadModel"].token == b"t" * 32
-    daemon.UnloadModel = lambda request, context: fail(context, grpc.StatusCode.NOT_FOUND, "no such lease")
+    daemon.UnloadModel = lambda request, context: fail(
+        context, grpc.StatusCode.NOT_FOUND, "no such lease"
+    )
     with pytest.raises(loadlock.Error, match="NOT_FOUND"):
         client.unload(b"t" * 32)
 
@@ -182,7 +188,9 @@ def test_the_address_of_the_environment(daemon, monkeypatch):
 def test_the_module_functions(daemon):
     response, _ = answer([1, "a"])
     daemon.LoadModel = lambda request, context: response
-    daemon.AuditModel = lambda request, context: service_pb2.AuditModelResponse(report=refused_report())
+    daemon.AuditModel = lambda request, context: service_pb2.AuditModelResponse(
+        report=refused_report()
+    )
     assert loadlock.load("/m", address=daemon.address) == [1, "a"]
     assert loadlock.audit("/m", address=daemon.address).size == 321
 

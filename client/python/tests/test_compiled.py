@@ -29,7 +29,9 @@ def tree(writer_class, args, state):
     encoder = writer_class()
     args = encoder.node(k.TUPLE, *map(encoder.visit, args))
     state = encoder.visit(state)
-    encoder.graph.root = encoder.call(encoder.name("sklearn.tree._tree", "Tree", FACTORY), args, state)
+    encoder.graph.root = encoder.call(
+        encoder.name("sklearn.tree._tree", "Tree", FACTORY), args, state
+    )
     return encoder
 
 
@@ -185,7 +187,9 @@ def test_neighbours_of_another_class_are_refused():
             built(encoder)
 
 
-@pytest.mark.parametrize("name", ["PyFuncDistance64", "MahalanobisDistance64", "newObj", "DistanceMetric64"])
+@pytest.mark.parametrize(
+    "name", ["PyFuncDistance64", "MahalanobisDistance64", "newObj", "DistanceMetric64"]
+)
 def test_metrics_that_are_never_made_are_refused(writer, root, name):
     module = "sklearn.metrics._dist_metrics"
     with pytest.raises(RebuildError):

@@ -53,7 +53,9 @@ def test_the_partial_of_check_array(writer, root):
     from sklearn.utils.validation import check_array
 
     keywords = writer.dict_str({"dtype": writer.str("f8")})
-    made = root(partial(writer, "sklearn.utils.validation.check_array", writer.node(k.TUPLE), keywords))
+    made = root(
+        partial(writer, "sklearn.utils.validation.check_array", writer.node(k.TUPLE), keywords)
+    )
     assert type(made) is functools.partial
     assert made.func is check_array
     assert made.keywords == {"dtype": "f8"}
@@ -155,4 +157,6 @@ def test_seed_sequences(round_trip):
     value = np.random.SeedSequence(12345, spawn_key=(1,))
     value.spawn(2)
     made = round_trip(value)
-    assert made.spawn(1)[0].generate_state(4).tolist() == value.spawn(1)[0].generate_state(4).tolist()
+    assert (
+        made.spawn(1)[0].generate_state(4).tolist() == value.spawn(1)[0].generate_state(4).tolist()
+    )

@@ -9,7 +9,9 @@ from loadlock import RebuildError
 from loadlock._rebuild import Columns, MappedBuffers, StreamedBuffers, rebuild
 from loadlock._rebuild import kinds as k
 
-RECORD = np.dtype({"names": ["a", "b"], "formats": ["<i4", "<f8"], "offsets": [1, 8], "itemsize": 24})
+RECORD = np.dtype(
+    {"names": ["a", "b"], "formats": ["<i4", "<f8"], "offsets": [1, 8], "itemsize": 24}
+)
 ARRAYS = [
     np.arange(6.0).reshape(2, 3),
     np.asfortranarray(np.arange(6.0).reshape(2, 3)),

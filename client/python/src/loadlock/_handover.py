@@ -16,7 +16,9 @@ from loadlock._rebuild import Buffers, Columns, InlineBuffers, MappedBuffers, St
 from loadlock._rebuild.buffers import ARTIFACT, DECODED
 
 if TYPE_CHECKING:
-    Fetch: TypeAlias = Callable[[service_pb2.FetchModelRequest], Iterator[service_pb2.FetchModelResponse]]
+    Fetch: TypeAlias = Callable[
+        [service_pb2.FetchModelRequest], Iterator[service_pb2.FetchModelResponse]
+    ]
 
 # Without any one of these the sender could change what was vetted.
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
@@ -91,7 +93,9 @@ def _receive(path: str, token: bytes) -> tuple[tuple[int, int], list[int]]:
         connection.settimeout(_SOCKET_SECONDS)
         connection.connect(path)
         connection.sendall(token)
-        data, descriptors, flags, _ = socket.recv_fds(connection, _ANSWER.size + 1, _MOST_DESCRIPTORS)
+        data, descriptors, flags, _ = socket.recv_fds(
+            connection, _ANSWER.size + 1, _MOST_DESCRIPTORS
+        )
     if (
         len(data) != _ANSWER.size
         or data[0] != _ANSWER_OK

@@ -29,7 +29,9 @@ class ArrayMaker:
         self._must_copy = located.must_copy
         self._used = bytearray(len(located.lengths))
 
-    def array(self, dtype: DType, buffer: int, order: int, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    def array(
+        self, dtype: DType, buffer: int, order: int, shape: tuple[int, ...]
+    ) -> npt.NDArray[Any]:
         """A writable array over the buffer, which must have exactly the size of the shape."""
         itemsize = dtype.itemsize
         if dtype.hasobject or (shape and min(shape) < 0):
@@ -47,7 +49,9 @@ class ArrayMaker:
         return view
 
 
-def object_array(elements: Sequence[Any], order: int, shape: tuple[int, ...]) -> npt.NDArray[np.object_]:
+def object_array(
+    elements: Sequence[Any], order: int, shape: tuple[int, ...]
+) -> npt.NDArray[np.object_]:
     """An array of references, elements in row-major order whatever the memory order."""
     if prod(shape) != len(elements) or (shape and min(shape) < 0):
         raise RebuildError("malformed graph: an object array has the wrong number of elements")

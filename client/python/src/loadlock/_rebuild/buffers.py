@@ -97,7 +97,9 @@ class MappedBuffers:
             if offset < 0 or length < 0 or offset + length > len(memory):
                 raise RebuildError("a buffer lies outside of what was handed over")
             memories.append(memory)
-        return Located(memories, columns.buffer_offsets, columns.buffer_lengths, must_copy=_overlap(columns))
+        return Located(
+            memories, columns.buffer_offsets, columns.buffer_lengths, must_copy=_overlap(columns)
+        )
 
 
 def _check_lengths(lengths: list[int], columns: Columns) -> None:

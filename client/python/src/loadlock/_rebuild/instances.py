@@ -18,7 +18,9 @@ from loadlock._rebuild.walker import FILLED, Walker, cycle
 class Instances:
     """Handlers of GLOBAL, OBJECT and CALL."""
 
-    def __init__(self, walker: Walker, containers: Containers, trusts: Mapping[tuple[str, str], int]) -> None:
+    def __init__(
+        self, walker: Walker, containers: Containers, trusts: Mapping[tuple[str, str], int]
+    ) -> None:
         self._walker = walker
         self._containers = containers
         self._names = Names(trusts)

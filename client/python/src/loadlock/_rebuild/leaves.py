@@ -27,7 +27,9 @@ HASHABLE = frozenset(
 )  # fmt: skip
 
 
-def fill(columns: Columns, located: Located, by_kind: dict[int, list[int]], values: list[Any]) -> list[int]:
+def fill(
+    columns: Columns, located: Located, by_kind: dict[int, list[int]], values: list[Any]
+) -> list[int]:
     """Sets the values of all leaves; returns which nodes these are."""
     filled: list[int] = []
     starts, operands = columns.starts, columns.operands
@@ -125,11 +127,15 @@ def _str_tuple(columns: Columns, _: Located, first: int, count: int) -> tuple[st
     return tuple(run_of(columns.strings, first, count))
 
 
-def _str_int_dict(columns: Columns, _: Located, keys: int, items: int, count: int) -> dict[str, int]:
+def _str_int_dict(
+    columns: Columns, _: Located, keys: int, items: int, count: int
+) -> dict[str, int]:
     return str_dict(run_of(columns.strings, keys, count), run_of(columns.ints, items, count))
 
 
-def _str_float_dict(columns: Columns, _: Located, keys: int, items: int, count: int) -> dict[str, float]:
+def _str_float_dict(
+    columns: Columns, _: Located, keys: int, items: int, count: int
+) -> dict[str, float]:
     return str_dict(run_of(columns.strings, keys, count), run_of(columns.floats, items, count))
 
 

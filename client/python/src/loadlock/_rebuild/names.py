@@ -20,7 +20,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # numpy 2 moved its core; files name the place where their numpy had it. Protocols below 3
 # write Python 2's names.
 _OLD_CORE, _NEW_CORE = "numpy.core", "numpy._core"
-_HERE, _THERE = (_NEW_CORE, _OLD_CORE) if int(np.__version__.split(".")[0]) >= 2 else (_OLD_CORE, _NEW_CORE)
+_HERE, _THERE = (
+    (_NEW_CORE, _OLD_CORE) if int(np.__version__.split(".")[0]) >= 2 else (_OLD_CORE, _NEW_CORE)
+)
 _MISSING = object()
 _PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 

@@ -103,7 +103,9 @@ class NumpyNodes:
 
     def _leave_random_state(self, node: int) -> None:
         bits, has_gauss, gauss = self._walker.operands(node)
-        made = arrays.random_state(self._bit_generator(bits), has_gauss, self._walker.columns.floats[gauss])
+        made = arrays.random_state(
+            self._bit_generator(bits), has_gauss, self._walker.columns.floats[gauss]
+        )
         self._walker.done(node, made)
 
     def _leave_generator(self, node: int) -> None:

@@ -78,7 +78,9 @@ class InstanceClass:
                 )
 
     def _is_parameter(self, key: str, value: Any) -> bool:
-        return key in _BOOL_PARAMETERS and type(self._attributes[key]) is bool and type(value) is bool
+        return (
+            key in _BOOL_PARAMETERS and type(self._attributes[key]) is bool and type(value) is bool
+        )
 
 
 class VersionNote:
@@ -105,7 +107,8 @@ def _warn(class_name: str, version: str, installed: str) -> None:
     kind = getattr(exceptions, "InconsistentVersionWarning", None)
     if kind is None:
         warnings.warn(
-            f"{class_name} is from scikit-learn {version}, {installed} is installed; results may be invalid",
+            f"{class_name} is from scikit-learn {version}, {installed} is installed; "
+            "results may be invalid",
             UserWarning,
             stacklevel=2,
         )
