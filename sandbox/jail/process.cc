@@ -33,7 +33,9 @@ void RunWorker(const WorkerSetup& setup, const WorkerProgram& program) {
     (void)writer.Write(channel::FrameType::kFailed, failed->Describe());
     RawExit(kExitLockDown);
   }
+#ifndef LOADLOCK_SANITIZED  // Its run-time library would take the numbers of the job's descriptors.
   if (program.warm_up != nullptr) program.warm_up();
+#endif
   if (!writer.Ready(layers).ok()) RawExit(kExitChannel);
   absl::StatusOr<channel::ReceivedJob> job = channel::ReceiveJob(channel::kChannelFd);
   if (!job.ok()) {
