@@ -23,6 +23,10 @@ inline constexpr int kExitAborted = 128 + 6;
 // A forbidden system call; a 'V' frame said which. 31 is SIGSYS.
 inline constexpr int kExitForbiddenCall = 128 + 31;
 
+// The daemon closed the channel before there was a job. Not kExitOk: the launcher replaces only who
+// has served, or a daemon that cannot take descriptors any more would make it fork for ever.
+inline constexpr int kExitUnused = 106;
+
 }  // namespace loadlock::jail
 
 #endif  // LOADLOCK_SANDBOX_JAIL_EXIT_CODES_H_

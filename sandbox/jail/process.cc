@@ -40,7 +40,7 @@ void RunWorker(const WorkerSetup& setup, const WorkerProgram& program) {
   absl::StatusOr<channel::ReceivedJob> job = channel::ReceiveJob(channel::kChannelFd);
   if (!job.ok()) {
     // Closed without a job: an idle worker that nobody needs any more.
-    RawExit(absl::IsCancelled(job.status()) ? kExitOk : kExitChannel);
+    RawExit(absl::IsCancelled(job.status()) ? kExitUnused : kExitChannel);
   }
   const int code = program.body(*job, writer);
   // The end of a process takes as long as a small job. The daemon says when there is time for it.

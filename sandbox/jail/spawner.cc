@@ -134,7 +134,7 @@ CallResult Spawner::ProbeMode(SpawnMode mode) {
   child.channel.Reset();
   int status = 0;
   if (waitpid(child.pid, &status, 0) != child.pid) return Failed("waitpid");
-  if (!result && status != 0) {
+  if (!result && (!WIFEXITED(status) || WEXITSTATUS(status) != kExitUnused)) {
     return CallFailure{"worker: ended with wait status " + std::to_string(status), 0};
   }
   return result;
