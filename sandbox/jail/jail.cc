@@ -57,7 +57,6 @@ Worker::~Worker() {
 
 int Worker::channel() const { return state_->channel.get(); }
 int Worker::pidfd() const { return state_->pidfd.get(); }
-uint64_t Worker::id() const { return state_->id; }
 
 void Worker::Dismiss() {
   // The end of what the worker can hear is the end of its wait (process.cc); it may still speak.
@@ -67,7 +66,7 @@ void Worker::Dismiss() {
 void Worker::Finish() {
   Dismiss();
   const auto core = state_->core.lock();
-  if (core != nullptr) core->Finish(std::move(state_));
+  if (core != nullptr) core->Finish(state_);
   state_.reset();
 }
 

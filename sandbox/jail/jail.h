@@ -44,8 +44,6 @@ class Worker {
   // The daemon's end of the channel (sandbox/channel/daemon_end.h). Owned by the Worker.
   int channel() const;
   int pidfd() const;
-  // Counts up from 1 over the life of the Jail.
-  uint64_t id() const;
 
   // Tells a worker whose whole answer was read that it may end; it waits for that.
   void Dismiss();

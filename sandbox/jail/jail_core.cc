@@ -215,6 +215,7 @@ void JailCore::HandleExit(const Message& message) {
   if (found == live_.end()) return;
   const std::shared_ptr<WorkerState> state = std::move(found->second);
   live_.erase(found);
+  finishing_.erase(message.id);
   RawExit raw;
   raw.exited = message.exit_code == CLD_EXITED;
   raw.code_or_signal = message.exit_status;
@@ -247,19 +248,17 @@ void JailCore::CheckIdle() {
   }
 }
 
-void JailCore::Finish(std::shared_ptr<WorkerState> worker) {
+void JailCore::Finish(const std::shared_ptr<WorkerState>& worker) {
   const std::lock_guard lock(mutex_);
-  finishing_.emplace_back(absl::Now() + kFinishPatience, std::move(worker));
+  // It may have ended already.
+  if (live_.count(worker->id) == 0) return;
+  finishing_[worker->id] = {absl::Now() + kFinishPatience, worker};
 }
 
 void JailCore::CheckFinishing() {
-  while (!finishing_.empty()) {
-    const auto& [end, worker] = finishing_.front();
-    if (live_.count(worker->id) != 0) {
-      if (absl::Now() < end) return;
-      KillByPidfd(worker->pidfd.get());
-    }
-    finishing_.pop_front();
+  const absl::Time now = absl::Now();
+  for (const auto& [id, late] : finishing_) {
+    if (late.first <= now) KillByPidfd(late.second->pidfd.get());
   }
 }
 

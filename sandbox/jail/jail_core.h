@@ -70,7 +70,7 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   absl::StatusOr<std::shared_ptr<WorkerState>> Acquire(absl::Time deadline);
 
   // Takes over a worker that was told to end, and sees to it that it does.
-  void Finish(std::shared_ptr<WorkerState> worker);
+  void Finish(const std::shared_ptr<WorkerState>& worker);
 
   Tier tier() const;
   std::string tier_reason() const;
@@ -144,9 +144,9 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_;
   std::deque<std::shared_ptr<WorkerState>> idle_;
   std::deque<Waiter*> waiters_;
-  // Workers that were told to end, with the time, oldest first; those that have ended are dropped
-  // when their turn comes.
-  std::deque<std::pair<absl::Time, std::shared_ptr<WorkerState>>> finishing_;
+  // Workers that were told to end and have not yet, with the time by which they must. By id and not
+  // in a row: one that stays must not keep the descriptors of those behind it.
+  std::unordered_map<uint64_t, std::pair<absl::Time, std::shared_ptr<WorkerState>>> finishing_;
   // Failures in a row; the pool is not refilled before `refill_after_`.
   int failures_ = 0;
   absl::Time refill_after_ = absl::InfinitePast();

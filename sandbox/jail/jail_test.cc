@@ -1,6 +1,7 @@
 // The jail with real processes: the pool, and what happens when its parts die.
 #include "sandbox/jail/jail.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "sandbox/channel/unique_fd.h"
 #include "sandbox/jail/testing/jail_testing.h"
 
 namespace loadlock::jail {
@@ -142,6 +144,38 @@ TEST(Jail, ReplacesWorkersThatDieWhileIdle) {
   absl::SleepFor(absl::Milliseconds(50));
   EXPECT_EQ(Ask(*jail, "honest").output.result, kArtifact);
   EXPECT_TRUE(Eventually([&] { return jail->ready_workers() == 2; }));
+}
+
+// Has one worker do `act`, tells it to finish, and returns its pidfd.
+channel::UniqueFd FinishOne(Jail& jail, const std::string& act) {
+  auto worker = jail.Acquire(In(absl::Seconds(10)));
+  EXPECT_TRUE(worker.ok()) << worker.status();
+  if (!worker.ok()) return {};
+  EXPECT_TRUE(channel::SendJob(worker->channel(), act, STDIN_FILENO, STDIN_FILENO).ok());
+  channel::WorkerOutput output;
+  constexpr channel::Limits kSmall = {
+      .max_graph_bytes = 1, .max_provenance_bytes = 1, .max_result_bytes = 100};
+  EXPECT_EQ(
+      channel::ReadWorkerOutput(worker->channel(), kSmall, In(absl::Seconds(10)), {}, &output).kind,
+      channel::ReadOutcome::Kind::kComplete);
+  channel::UniqueFd pidfd(fcntl(worker->pidfd(), F_DUPFD_CLOEXEC, 0));
+  worker->Finish();
+  return pidfd;
+}
+
+// A worker that answers and does not end is killed in time, and until then it does not hold up
+// those that do end, with their descriptors.
+TEST(Jail, AWorkerThatStaysHoldsNobodyUp) {
+  const auto jail = StartJail({.warm_workers = 2});
+  ASSERT_NE(jail, nullptr);
+  const channel::UniqueFd staying = FinishOne(*jail, "answer and stay");
+  const size_t fds = OpenFds();
+  constexpr int kMany = 30;
+  for (int i = 0; i < kMany; ++i) FinishOne(*jail, "answer");
+  // Two descriptors each would still be there; what a burst adds to the pool is less.
+  EXPECT_TRUE(Eventually([&] { return OpenFds() < fds + kMany; }));
+  EXPECT_FALSE(PidfdEnded(staying.get()));
+  EXPECT_TRUE(Eventually([&] { return PidfdEnded(staying.get()); }));
 }
 
 TEST(Jail, OneWorkersDeathDoesNotTouchAnother) {

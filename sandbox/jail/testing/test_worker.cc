@@ -136,6 +136,10 @@ int Misbehave(const std::string& act, FrameWriter& writer) {
     return Recurse(&never, 0);
   }
   if (act == "abort") abort();
+  if (act == "answer and stay") {
+    Answer(writer, "the answer");
+    for (;;) asm volatile("");
+  }
   if (act == "close") return 7;
   if (act == "garbage") return ::write(channel::kChannelFd, "?garbage", 8) == 8 ? 0 : 1;
   if (act == "hang") {
