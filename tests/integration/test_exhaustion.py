@@ -15,7 +15,7 @@ import pytest
 
 from corpora import opcodes as op
 
-from .daemon import ACCEPTED, BIN, Daemon
+from .daemon import ACCEPTED, BIN, SANITIZED, Daemon
 from .test_processes import launcher
 
 SMALL = op.stream(op.value({"a": [1, 2, 3]}))
@@ -68,26 +68,29 @@ def serving_launcher(daemon: Daemon) -> int:
     return inner[0] if inner else first
 
 
-def test_no_descriptors_left(own: Daemon) -> None:
-    before = own.full_pool()
-    with limited(own.pid, resource.RLIMIT_NOFILE, len(own.descriptors()) + 1):
-        _, messages = answers(own, 20)
-        assert messages, "the limit was not reached"
-        assert own.process.poll() is None
-    recovers(own)
-    assert not own.settled(before).above(before)
+# UBSan asks the kernel through a pipe whether an object is one, and without descriptors takes the
+# failure for a no.
+if not SANITIZED:
 
+    def test_no_descriptors_left(own: Daemon) -> None:
+        before = own.full_pool()
+        with limited(own.pid, resource.RLIMIT_NOFILE, len(own.descriptors()) + 1):
+            _, messages = answers(own, 20)
+            assert messages, "the limit was not reached"
+            assert own.process.poll() is None
+        recovers(own)
+        assert not own.settled(before).above(before)
 
-@pytest.mark.parametrize("spare", range(2, 12))
-def test_few_descriptors_left(spare: int) -> None:
-    """Every place that makes a descriptor is the one that fails, for some number of spare ones."""
-    with Daemon("--log-level", "error") as daemon:
-        assert answers(daemon, 3) == (3, set())
-        before = daemon.full_pool()
-        with limited(daemon.pid, resource.RLIMIT_NOFILE, len(daemon.descriptors()) + spare):
-            answers(daemon, 20)
-        recovers(daemon)
-        assert not daemon.settled(before).above(before)
+    @pytest.mark.parametrize("spare", range(2, 12))
+    def test_few_descriptors_left(spare: int) -> None:
+        """Every place that makes a descriptor is the one that fails, for some number of spare ones."""
+        with Daemon("--log-level", "error") as daemon:
+            assert answers(daemon, 3) == (3, set())
+            before = daemon.full_pool()
+            with limited(daemon.pid, resource.RLIMIT_NOFILE, len(daemon.descriptors()) + spare):
+                answers(daemon, 20)
+            recovers(daemon)
+            assert not daemon.settled(before).above(before)
 
 
 def test_no_process_can_be_made() -> None:
