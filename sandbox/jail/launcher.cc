@@ -54,6 +54,8 @@ class Launcher {
   // Tries one tier. On success it does not come back before the daemon closes the socket.
   CallResult TryTier(Tier tier);
   CallResult TryNamespaces();
+  // The same, if the kernel lets `call` make them; `refused` if not.
+  CallResult TryNamespacesBy(NamespaceCall call, bool* refused);
   [[noreturn]] void RunInner(UniqueFd status, bool nobody);
   CallResult PrepareAndProbe();
   // Announces the tier and serves.
@@ -71,6 +73,7 @@ class Launcher {
   Spawner spawner_;
   Message configuration_;
   WorkerSetup setup_;
+  NamespaceCall namespace_call_ = NamespaceCall::kClone;
   std::string reason_;
   UniqueFd child_signals_;
   // Process and worker id. A few hundred at most, so that a search costs nothing.
@@ -189,7 +192,7 @@ CallResult Launcher::PrepareAndProbe() {
   if (sigprocmask(SIG_BLOCK, &child, nullptr) != 0) return Failed("rt_sigprocmask");
   child_signals_.Reset(signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!child_signals_.valid()) return Failed("signalfd");
-  if (CallResult failed = spawner_.Prepare(setup_)) return failed;
+  if (CallResult failed = spawner_.Prepare(setup_, namespace_call_)) return failed;
   return spawner_.Probe();
 }
 
@@ -220,6 +223,15 @@ void Launcher::RunInner(UniqueFd status, bool nobody) {
 }
 
 CallResult Launcher::TryNamespaces() {
+  bool refused = false;
+  const CallResult by_clone = TryNamespacesBy(NamespaceCall::kClone, &refused);
+  if (!refused) return by_clone;
+  CallResult failed = TryNamespacesBy(NamespaceCall::kUnshare, &refused);
+  if (failed) failed->call = by_clone->Describe() + ", " + failed->call;
+  return failed;
+}
+
+CallResult Launcher::TryNamespacesBy(NamespaceCall call, bool* refused) {
   std::array<int, 2> ends = {-1, -1};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return Failed("socketpair");
@@ -227,14 +239,17 @@ CallResult Launcher::TryNamespaces() {
   UniqueFd status(ends[0]);
   UniqueFd inner_end(ends[1]);
   const bool nobody = CanBecomeNobody();
-  const pid_t inner = ForkIntoNamespaces();
-  if (inner < 0) return Failed("clone(namespaces)");
+  pid_t inner = -1;
+  CallResult failed = ForkIntoNamespaces(call, &inner);
+  *refused = failed.has_value();
+  if (failed) return failed;
   if (inner == 0) {
     status.Reset();
+    namespace_call_ = call;
     RunInner(std::move(inner_end), nobody);
   }
   inner_end.Reset();
-  CallResult failed = MapIds(inner, nobody);
+  failed = MapIds(inner, nobody);
   if (failed) {
     kill(inner, SIGKILL);
   } else {

@@ -6,9 +6,11 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <string>
 
@@ -31,12 +33,60 @@ CallResult WriteProcFile(pid_t process, const std::string& name, const std::stri
   return {};
 }
 
+// The raw call: glibc's fork cannot make a namespace or another parent's child. There are no
+// threads whose locks the child could find held.
+pid_t Clone(unsigned long flags) {
+  return static_cast<pid_t>(syscall(SYS_clone, flags, 0, 0, 0, 0));
+}
+
+// What the process between parent and child says before it ends.
+struct Unshared {
+  pid_t pid = -1;
+  int error = 0;
+  bool failed_in_unshare = false;
+};
+
 std::string OneId(unsigned outside) { return "0 " + std::to_string(outside) + " 1"; }
 
 }  // namespace
 
-pid_t ForkIntoNamespaces() {
-  return static_cast<pid_t>(syscall(SYS_clone, kFlags | SIGCHLD, 0, 0, 0, 0));
+CallResult ForkIntoNamespaces(NamespaceCall call, pid_t* pid) {
+  if (call == NamespaceCall::kUnshare) return ForkByUnshare(kFlags, pid);
+  *pid = Clone(kFlags | SIGCHLD);
+  if (*pid < 0) return Failed("clone(namespaces)");
+  return {};
+}
+
+CallResult ForkByUnshare(unsigned long flags, pid_t* pid) {
+  std::array<int, 2> ends = {-1, -1};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return Failed("pipe2");
+  channel::UniqueFd from_between(ends[0]);
+  channel::UniqueFd to_parent(ends[1]);
+  const pid_t between = Clone(SIGCHLD);
+  if (between < 0) return Failed("clone");
+  if (between == 0) {
+    Unshared made;
+    made.failed_in_unshare = unshare(static_cast<int>(flags)) != 0;
+    // Its parent is ours, so that this process may end.
+    if (!made.failed_in_unshare) made.pid = Clone(CLONE_PARENT | SIGCHLD);
+    if (made.pid == 0) {
+      *pid = 0;
+      return {};
+    }
+    made.error = errno;
+    // A parent that hears nothing knows that it failed.
+    (void)!write(to_parent.get(), &made, sizeof(made));
+    _exit(0);
+  }
+  to_parent.Reset();
+  Unshared made;
+  made.error = ECHILD;
+  (void)!read(from_between.get(), &made, sizeof(made));
+  while (waitpid(between, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  *pid = made.pid;
+  if (made.pid > 0) return {};
+  return CallFailure{made.failed_in_unshare ? "unshare(namespaces)" : "clone", made.error};
 }
 
 bool CanBecomeNobody() {

@@ -4,14 +4,24 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "sandbox/jail/call_failure.h"
 
 namespace loadlock::jail {
 
-// Like fork, into new user, mount, net, ipc, uts, cgroup and pid namespaces, by clone: container
-// profiles that allow unshare allow clone too, and some only clone. 0 in the child, -1 on failure.
-// The child may only wait for the parent's MapIds until then.
-pid_t ForkIntoNamespaces();
+// The call that makes namespaces. Most container profiles that allow one of them allow clone; where
+// it is refused, unshare does the same with one more process.
+enum class NamespaceCall : uint8_t { kClone, kUnshare };
+
+// Like fork, into new user, mount, net, ipc, uts, cgroup and pid namespaces. `pid` is 0 in the
+// child, which may only wait for the parent's MapIds until then.
+CallResult ForkIntoNamespaces(NamespaceCall call, pid_t* pid);
+
+// Like fork, into new namespaces of `flags` (CLONE_NEW*), by unshare: that puts only children into
+// a new pid namespace, and only once, so a process in between makes them, and is gone when this
+// returns. The child is our own, as after fork. `pid` is 0 in the child.
+CallResult ForkByUnshare(unsigned long flags, pid_t* pid);
 
 // True if this process may map, or change to, another user, and still signal it afterwards.
 bool CanBecomeNobody();

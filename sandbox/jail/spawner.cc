@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <string>
 
@@ -36,7 +37,7 @@ struct ExecPlan {
 };
 
 // Runs in the launcher's memory, on a stack of its own, until exec.
-int ExecChild(void* argument) {
+[[noreturn]] int ExecChild(void* argument) {
   const ExecPlan& plan = *static_cast<const ExecPlan*>(argument);
   if (dup2(plan.channel, channel::kChannelFd) < 0 || dup2(plan.setup, kSetupFd) < 0) {
     _exit(kExitLockDown);
@@ -53,7 +54,8 @@ int ExecChild(void* argument) {
 
 }  // namespace
 
-CallResult Spawner::Prepare(const WorkerSetup& setup) {
+CallResult Spawner::Prepare(const WorkerSetup& setup, NamespaceCall call) {
+  call_ = call;
   setup_ = std::make_unique<WorkerSetup>(setup);
   const UniqueFd file(memfd_create("setup", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file.valid()) return Failed("memfd_create");
@@ -84,11 +86,30 @@ pid_t Spawner::Fork(int channel, unsigned long flags, int* pidfd) {
   // The raw call: glibc's fork cannot make a pidfd or a namespace. There are no threads whose locks
   // the child could find held.
   const auto pid = static_cast<pid_t>(syscall(SYS_clone, flags, 0, pidfd, 0, 0));
-  if (pid == 0) {
-    if (dup2(channel, channel::kChannelFd) < 0) _exit(kExitLockDown);
-    RunWorker(*setup_, program_);
-  }
+  if (pid == 0) RunForked(channel);
   return pid;
+}
+
+void Spawner::RunForked(int channel) {
+  if (dup2(channel, channel::kChannelFd) < 0) _exit(kExitLockDown);
+  RunWorker(*setup_, program_);
+}
+
+CallResult Spawner::MakeByUnshare(SpawnMode mode, int channel, pid_t* pid, int* pidfd) {
+  if (CallResult failed = ForkByUnshare(CLONE_NEWPID, pid)) return failed;
+  if (*pid == 0) {
+    ExecPlan plan = {channel, setup_file_.get(), executable_.get()};
+    if (mode == SpawnMode::kExec) ExecChild(&plan);
+    RunForked(channel);
+  }
+  // Only this process reaps it, so the number is still its own.
+  *pidfd = static_cast<int>(syscall(SYS_pidfd_open, *pid, 0));
+  if (*pidfd >= 0) return {};
+  CallResult failed = Failed("pidfd_open");
+  kill(*pid, SIGKILL);
+  while (waitpid(*pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return failed;
 }
 
 CallResult Spawner::Spawn(SpawnMode mode, Child* child) {
@@ -106,6 +127,13 @@ CallResult Spawner::Spawn(SpawnMode mode, Child* child) {
   mode = SpawnMode::kFork;
 #endif
   int pidfd = -1;
+  if (setup_->tier == Tier::kA && call_ == NamespaceCall::kUnshare) {
+    if (CallResult failed = MakeByUnshare(mode, worker_end.get(), &child->pid, &pidfd)) {
+      return failed;
+    }
+    child->pidfd.Reset(pidfd);
+    return {};
+  }
   child->pid = mode == SpawnMode::kExec ? Exec(worker_end.get(), flags, &pidfd)
                                         : Fork(worker_end.get(), flags, &pidfd);
   if (child->pid < 0) return Failed("clone");
