@@ -52,8 +52,11 @@ class FdSink : public spdlog::sinks::base_sink<std::mutex> {
 absl::StatusOr<channel::UniqueFd> OpenFile(const std::string& path) {
   channel::UniqueFd fd(
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
-  // An older file may have wider permissions; the log names paths and digests of models.
-  if (!fd.valid() || fchmod(fd.get(), 0600) != 0) {
+  struct stat info = {};
+  // An older file may have wider permissions; the log names paths and digests of models. A device
+  // is not ours to close to others, and holds nothing.
+  if (!fd.valid() || fstat(fd.get(), &info) != 0 ||
+      (S_ISREG(info.st_mode) && fchmod(fd.get(), 0600) != 0)) {
     return absl::PermissionDeniedError(
         absl::StrCat("log file ", Printable(path, kMaxMessage), ": ", std::strerror(errno)));
   }

@@ -103,6 +103,15 @@ TEST_F(LogTest, FileIsPrivate) {
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
 }
 
+TEST_F(LogTest, LeavesTheModeOfADeviceAlone) {
+  struct stat before {};
+  ASSERT_EQ(stat("/dev/full", &before), 0);
+  ASSERT_TRUE(Log::Open({.level = "info", .json = false, .file = "/dev/full"}).ok());
+  struct stat after {};
+  ASSERT_EQ(stat("/dev/full", &after), 0);
+  EXPECT_EQ(after.st_mode, before.st_mode);
+}
+
 TEST_F(LogTest, DoesNotFollowALink) {
   const std::string target = path_ + ".target";
   std::ofstream(target) << "";
