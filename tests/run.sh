@@ -8,13 +8,15 @@ usage() {
 tests/run.sh [--asan] [--tsan] [--tidy] [--long]
 
 Installs missing packages (apt, as root or by sudo; Python into build/venv by hash),
-builds release, and runs unit, layout and integration tests with both scikit-learns.
+builds release, and runs unit, layout and integration tests with both scikit-learns, their core
+also as an ordinary user and in containers.
 
   --asan      the same with AddressSanitizer and UBSan too
   --tsan      the unit tests below server/rpc with ThreadSanitizer
   --tidy      clang-tidy over every source file, buf lint over the protos
   --long      10,000 mutated models instead of 2,000, every offset of more files,
-              100,000 random pickles instead of 10,000
+              100,000 random pickles instead of 10,000,
+              all integration tests for every kind of user and container
 TEXT
 }
 
@@ -95,6 +97,10 @@ python_tests "Python client" release "$venv" client/python/pyproject.toml client
 python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
 python_tests "hostile worker" release "$venv" $ours tests/hostile
+say "Users and containers"
+arguments=(--results "$results")
+((long)) && arguments+=(--long)
+LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" || failed=1
 python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
 
 if ((asan)); then

@@ -17,6 +17,8 @@ def main(folder: str) -> int:
                 print(f"failed: {file.stem}: {test.get('classname', '')} {test.get('name')}")
             elif test.find("skipped") is not None:
                 skipped += 1
+                reason = (test.find("skipped").get("message") or "no reason given").strip()
+                print(f"skipped: {file.stem}: {test.get('name')}: {reason}")
             else:
                 passed += 1
     note = f", {skipped} skipped" if skipped else ""

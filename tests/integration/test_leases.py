@@ -128,6 +128,7 @@ print(data[0] if data else "closed", len(controls))
 """
 
 
+@pytest.mark.other_users
 def test_another_user_cannot_use_the_token(model: Path) -> None:
     """Even one who may reach the socket: the descriptor is for the uid that got the lease."""
     with Daemon("--log-level", "warn") as daemon:
