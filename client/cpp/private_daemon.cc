@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <csignal>
 #include <cstdlib>
@@ -25,6 +26,9 @@ extern char** environ;
 
 namespace loadlock::client {
 namespace {
+
+// The wall clock may be set while a daemon starts.
+using SteadyClock = std::chrono::steady_clock;
 
 constexpr absl::string_view kDaemonName = "loadlockd";
 // Descriptors of the daemon beyond the standard ones.
@@ -115,9 +119,9 @@ absl::StatusOr<pid_t> Spawn(const std::string& binary, std::vector<std::string> 
 }
 
 // Waits until `fd` can be read or has ended; false when the time is over.
-bool AwaitReadable(int fd, absl::Time deadline) {
+bool AwaitReadable(int fd, SteadyClock::time_point deadline) {
   while (true) {
-    const int64_t left = absl::ToInt64Milliseconds(deadline - absl::Now());
+    const int64_t left = absl::ToInt64Milliseconds(absl::FromChrono(deadline - SteadyClock::now()));
     pollfd entry{fd, POLLIN, 0};
     const int count = poll(&entry, 1, left < 0 ? 0 : static_cast<int>(left) + 1);
     if (count > 0) return true;
@@ -206,7 +210,7 @@ std::string PrivateDaemon::DescribeEnd() {
 
 absl::Status PrivateDaemon::AwaitReady(absl::Duration timeout) {
   constexpr absl::string_view kGreeting = "ready\n";
-  const absl::Time deadline = absl::Now() + timeout;
+  const SteadyClock::time_point deadline = SteadyClock::now() + absl::ToChronoNanoseconds(timeout);
   std::string heard;
   while (heard.size() < kGreeting.size()) {
     if (!AwaitReadable(ready_.get(), deadline)) {
@@ -232,7 +236,8 @@ void PrivateDaemon::Stop(absl::Duration grace) {
   ready_.Reset();
   if (pid_ > 0) {
     const Fd process(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-    if (!process.valid() || !AwaitReadable(process.get(), absl::Now() + grace)) {
+    if (!process.valid() ||
+        !AwaitReadable(process.get(), SteadyClock::now() + absl::ToChronoNanoseconds(grace))) {
       kill(pid_, SIGKILL);
     }
     waitpid(pid_, nullptr, 0);

@@ -17,10 +17,12 @@
 #include "sandbox/channel/frame.h"
 #include "sandbox/channel/unique_fd.h"
 #include "sandbox/channel/worker_end.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::channel {
 namespace {
 
+using clock::SteadyTime;
 using Kind = ReadOutcome::Kind;
 using std::string_literals::operator""s;
 
@@ -59,7 +61,8 @@ size_t OpenFds() {
 
 ReadOutcome Read(const Pair& pair, WorkerOutput* output, absl::Duration patience = absl::Seconds(5),
                  const std::function<bool()>& cancelled = {}) {
-  return ReadWorkerOutput(pair.daemon.get(), kLimits, absl::Now() + patience, cancelled, output);
+  return ReadWorkerOutput(pair.daemon.get(), kLimits, SteadyTime::Now() + patience, cancelled,
+                          output);
 }
 
 // What the daemon makes of a row of packets, followed by the end of the worker.
@@ -236,9 +239,9 @@ TEST(ReadWorkerOutput, ReportsAViolation) {
 TEST(ReadWorkerOutput, DeadlineHoldsAgainstSilenceAndAgainstDripping) {
   Pair pair = MakePair();
   WorkerOutput output;
-  absl::Time start = absl::Now();
+  SteadyTime start = SteadyTime::Now();
   EXPECT_EQ(Read(pair, &output, absl::Milliseconds(60)).kind, Kind::kDeadline);
-  EXPECT_GE(absl::Now() - start, absl::Milliseconds(60));
+  EXPECT_GE(SteadyTime::Now() - start, absl::Milliseconds(60));
   EXPECT_EQ(Read(pair, &output, -absl::Seconds(1)).kind, Kind::kDeadline);
 
   std::atomic<bool> stop = false;
@@ -248,9 +251,9 @@ TEST(ReadWorkerOutput, DeadlineHoldsAgainstSilenceAndAgainstDripping) {
       absl::SleepFor(absl::Milliseconds(1));
     }
   });
-  start = absl::Now();
+  start = SteadyTime::Now();
   EXPECT_EQ(Read(pair, &output, absl::Milliseconds(100)).kind, Kind::kDeadline);
-  EXPECT_LT(absl::Now() - start, absl::Seconds(3));
+  EXPECT_LT(SteadyTime::Now() - start, absl::Seconds(3));
   stop = true;
   drip.join();
 }
@@ -258,11 +261,11 @@ TEST(ReadWorkerOutput, DeadlineHoldsAgainstSilenceAndAgainstDripping) {
 TEST(ReadWorkerOutput, StopsWhenCancelled) {
   Pair pair = MakePair();
   WorkerOutput output;
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   int asked = 0;
   EXPECT_EQ(Read(pair, &output, absl::Seconds(30), [&] { return ++asked == 3; }).kind,
             Kind::kCancelled);
-  EXPECT_LT(absl::Now() - start, absl::Seconds(10));
+  EXPECT_LT(SteadyTime::Now() - start, absl::Seconds(10));
 }
 
 TEST(ReadWorkerOutput, DropsDescriptorsOfAHostileWorker) {

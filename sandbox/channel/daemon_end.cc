@@ -11,8 +11,8 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "sandbox/channel/frame.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::channel {
 namespace {
@@ -21,12 +21,6 @@ using Kind = ReadOutcome::Kind;
 
 // How long `cancelled` may go unasked: short against a person, long against a system call.
 constexpr absl::Duration kCancelInterval = absl::Milliseconds(20);
-
-absl::Duration MonotonicNow() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return absl::DurationFromTimespec(now);
-}
 
 ReadOutcome Outcome(Kind kind, std::string message = {}) {
   ReadOutcome outcome;
@@ -205,23 +199,23 @@ int PollMilliseconds(absl::Duration wait) {
 
 }  // namespace
 
-ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, absl::Time deadline,
+ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, clock::SteadyTime deadline,
                              const std::function<bool()>& cancelled, WorkerOutput* output) {
-  const absl::Duration end = MonotonicNow() + (deadline - absl::Now());
-  absl::Duration ask_again = MonotonicNow() + kCancelInterval;
+  clock::SteadyTime ask_again = clock::SteadyTime::Now() + kCancelInterval;
   Reader reader(fd, limits, output);
   ReadOutcome outcome;
   for (;;) {
     // Poll first: a worker that never stops sending must not keep the deadline from being seen.
-    const absl::Duration now = MonotonicNow();
-    if (now >= end) return Outcome(Kind::kDeadline);
+    const clock::SteadyTime now = clock::SteadyTime::Now();
+    if (now >= deadline) return Outcome(Kind::kDeadline);
     if (cancelled && now >= ask_again) {
       if (cancelled()) return Outcome(Kind::kCancelled);
       ask_again = now + kCancelInterval;
     }
     if (reader.Step(&outcome)) return outcome;
     pollfd ready = {fd, POLLIN, 0};
-    const absl::Duration wait = cancelled ? std::min(kCancelInterval, end - now) : end - now;
+    const absl::Duration wait =
+        cancelled ? std::min(kCancelInterval, deadline - now) : deadline - now;
     if (poll(&ready, 1, PollMilliseconds(std::min(wait, absl::Hours(1)))) < 0 && errno != EINTR) {
       return Outcome(Kind::kError, strerror(errno));
     }

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::channel {
 
@@ -45,12 +46,11 @@ struct ReadOutcome {
   uint32_t arch = 0;
 };
 
-// Reads what a worker with a job sends, until 'A' or 'E'. Blocks at most until `deadline` (on
-// absl::Now()'s clock; what is left of it is measured on CLOCK_MONOTONIC, so a clock that is set
-// does not move it), however slowly the worker drips. `cancelled` may be empty; it is asked about
+// Reads what a worker with a job sends, until 'A' or 'E'. Blocks at most until `deadline`,
+// however slowly the worker drips. `cancelled` may be empty; it is asked about
 // every 20 ms and must not block. Descriptors that a worker sends are closed by the kernel, and are
 // a protocol error.
-ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, absl::Time deadline,
+ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, clock::SteadyTime deadline,
                              const std::function<bool()>& cancelled, WorkerOutput* output);
 
 // What a worker says before it gets its job.

@@ -8,7 +8,7 @@
 #include <iterator>
 #include <string>
 
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/testing/jail_testing.h"
 
@@ -88,7 +88,7 @@ TEST_P(Confinement, OtherEntriesToTheKernelAreFatal) {
 TEST_P(Confinement, UnreadViolationIsFound) {
   const auto jail = Start();
   ASSERT_NE(jail, nullptr);
-  auto worker = jail->Acquire(absl::Now() + absl::Seconds(10));
+  auto worker = jail->Acquire(clock::SteadyTime::Now() + absl::Seconds(10));
   ASSERT_TRUE(worker.ok());
   ASSERT_TRUE(channel::SendJob(worker->channel(), "socket", 0, 0).ok());
   EXPECT_EQ(worker->AwaitExit(absl::Seconds(10)).syscall, "socket");
@@ -123,11 +123,11 @@ TEST_P(Confinement, DeadlineEndsASleeperAndASpinner) {
   const auto jail = Start();
   ASSERT_NE(jail, nullptr);
   for (const std::string act : {"hang", "spin"}) {
-    const absl::Time start = absl::Now();
+    const clock::SteadyTime start = clock::SteadyTime::Now();
     const Answer answer = Ask(*jail, act, absl::Milliseconds(200));
     EXPECT_EQ(answer.outcome.kind, ReadOutcome::Kind::kDeadline);
     EXPECT_EQ(answer.exit.cause, Cause::kDeadline) << answer.exit.Describe();
-    EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+    EXPECT_LT(clock::SteadyTime::Now() - start, absl::Seconds(5));
   }
 }
 

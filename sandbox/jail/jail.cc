@@ -1,21 +1,28 @@
 #include "sandbox/jail/jail.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "sandbox/channel/frame.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/jail_core.h"
 
 namespace loadlock::jail {
 namespace {
 
+using clock::SteadyTime;
+
 // SIGKILL takes a process down in milliseconds unless a device holds it; then its end is not
 // waited for, only its place in the launcher's table stays.
 constexpr absl::Duration kKillPatience = absl::Seconds(10);
+// What the launcher needs to say how a worker ended. One that is stopped never does.
+constexpr absl::Duration kReportPatience = absl::Seconds(2);
+constexpr absl::Duration kLook = absl::Milliseconds(100);
 // Packets that may be in front of the violation: what the socket buffer holds.
 constexpr int kMaxQueued = 4096;
 
@@ -37,6 +44,26 @@ std::optional<Violation> FindViolation(int channel) {
     return violation;
   }
   return std::nullopt;
+}
+
+bool HasEnded(int pidfd) {
+  pollfd process = {pidfd, POLLIN, 0};
+  return poll(&process, 1, 0) == 1;
+}
+
+// Waits until the launcher has said how the worker ended, at most for `grace`, and not longer than
+// it should need when the worker is gone. `lock` holds the state's mutex.
+void AwaitReport(WorkerState& state, std::unique_lock<std::mutex>& lock, absl::Duration grace) {
+  SteadyTime end = SteadyTime::Now() + grace;
+  bool gone = false;
+  const auto told = [&state] { return state.exit.has_value() || state.launcher_gone; };
+  for (SteadyTime now = SteadyTime::Now(); now < end && !told(); now = SteadyTime::Now()) {
+    if (!gone && HasEnded(state.pidfd.get())) {
+      gone = true;
+      end = std::min(end, now + kReportPatience);
+    }
+    state.ended.wait_for(lock, Patience(std::min(end - now, kLook)), told);
+  }
 }
 
 }  // namespace
@@ -84,12 +111,13 @@ void Worker::NoteViolation(uint32_t syscall_nr, uint32_t arch) {
 
 WorkerExit Worker::AwaitExit(absl::Duration grace) {
   std::unique_lock lock(state_->mutex);
-  const auto ended = [this] { return state_->exit.has_value() || state_->launcher_gone; };
-  if (!state_->ended.wait_for(lock, Patience(grace), ended)) {
+  AwaitReport(*state_, lock, grace);
+  if (!state_->exit.has_value() && !state_->launcher_gone) {
     lock.unlock();
-    Kill(WorkerExit::Cause::kDeadline);
+    // What is gone was not killed for its deadline; nobody knows why it went.
+    if (!HasEnded(state_->pidfd.get())) Kill(WorkerExit::Cause::kDeadline);
     lock.lock();
-    state_->ended.wait_for(lock, Patience(kKillPatience), ended);
+    AwaitReport(*state_, lock, kKillPatience);
   }
   WorkerExit exit;
   if (!state_->exit.has_value()) {
@@ -121,8 +149,8 @@ uint32_t Jail::ready_workers() const { return core_->ready_workers(); }
 bool Jail::alive() const { return core_->alive(); }
 pid_t Jail::launcher_pid() const { return core_->launcher_pid(); }
 
-absl::StatusOr<Worker> Jail::Acquire(absl::Time deadline) {
-  auto state = core_->Acquire(deadline);
+absl::StatusOr<Worker> Jail::Acquire(SteadyTime deadline, const std::function<bool()>& cancelled) {
+  auto state = core_->Acquire(deadline, cancelled);
   if (!state.ok()) return state.status();
   return Worker(*std::move(state));
 }

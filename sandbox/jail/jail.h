@@ -9,11 +9,13 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/tier.h"
 #include "sandbox/jail/worker_exit.h"
 
@@ -82,7 +84,10 @@ class Jail {
 
   // A worker that has announced its lock-down: a warm one if there is one, else one that is forked
   // now. DEADLINE_EXCEEDED, or UNAVAILABLE if the launcher is gone or cannot make processes.
-  absl::StatusOr<Worker> Acquire(absl::Time deadline);
+  // CANCELLED if `cancelled` said so; it may be empty, is asked every 20 ms while there is none,
+  // and must not block.
+  absl::StatusOr<Worker> Acquire(clock::SteadyTime deadline,
+                                 const std::function<bool()>& cancelled = {});
 
   // Idle workers that wait for a job.
   uint32_t ready_workers() const;

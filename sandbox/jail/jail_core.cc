@@ -11,14 +11,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "sandbox/channel/daemon_end.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/layers.h"
 
 namespace loadlock::jail {
 namespace {
 
 using channel::UniqueFd;
+using clock::SteadyTime;
 
 // More requests than this would only queue up in the launcher, which makes one at a time.
 constexpr size_t kMaxStarting = 64;
@@ -27,6 +28,11 @@ constexpr int kSpawnAttempts = 3;
 constexpr absl::Duration kMaxRefillPause = absl::Seconds(1);
 // An honest worker ends in microseconds.
 constexpr absl::Duration kFinishPatience = absl::Seconds(1);
+
+// As long as in channel::ReadWorkerOutput.
+constexpr absl::Duration kCancelInterval = absl::Milliseconds(20);
+
+absl::Status GaveUp() { return absl::CancelledError("nobody waits for the worker any more"); }
 
 absl::Duration RefillPause(int failures) {
   return std::min(kMaxRefillPause, absl::Milliseconds(10) * (1 << std::min(failures, 10)));
@@ -72,22 +78,24 @@ JailCore::JailCore(const Options& options, std::unique_ptr<LauncherProcess> laun
       serving_pidfd_(launcher_->TakeServingPidfd()),
       tier_(launcher_->tier()),
       tier_reason_(launcher_->reason()),
-      launcher_started_(absl::Now()) {}
+      launcher_started_(SteadyTime::Now()) {}
 
-absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(absl::Time deadline) {
+absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::Acquire(SteadyTime deadline,
+                                                               const Cancelled& cancelled) {
   absl::Status failed;
   for (int attempt = 0; attempt < kSpawnAttempts; ++attempt) {
-    absl::StatusOr<std::shared_ptr<WorkerState>> worker = TakeIdle(deadline);
+    absl::StatusOr<std::shared_ptr<WorkerState>> worker = TakeIdle(deadline, cancelled);
     if (!worker.ok()) return worker.status();
-    failed = AwaitGreeting(**worker, deadline);
+    failed = AwaitGreeting(**worker, deadline, cancelled);
     if (failed.ok()) return worker;
     KillByPidfd((*worker)->pidfd.get());
-    if (absl::IsDeadlineExceeded(failed)) return failed;
+    if (absl::IsDeadlineExceeded(failed) || absl::IsCancelled(failed)) return failed;
   }
   return absl::UnavailableError(absl::StrCat("cannot start a worker: ", failed.message()));
 }
 
-absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(absl::Time deadline) {
+absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(SteadyTime deadline,
+                                                                const Cancelled& cancelled) {
   std::unique_lock lock(mutex_);
   if (!idle_.empty()) {
     std::shared_ptr<WorkerState> worker = std::move(idle_.front());
@@ -101,26 +109,38 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(absl::Time deadl
   waiters_.push_back(&waiter);
   Pump();
   const auto settled = [&waiter] { return waiter.worker != nullptr || !waiter.failure.ok(); };
-  if (!waiter.changed.wait_for(lock, Patience(deadline - absl::Now()), settled)) {
+  for (;;) {
+    const absl::Duration left = deadline - SteadyTime::Now();
+    const absl::Duration wait = cancelled ? std::min(left, kCancelInterval) : left;
+    if (waiter.changed.wait_for(lock, Patience(wait), settled)) break;
+    if (cancelled && cancelled()) {
+      waiter.failure = GaveUp();
+      break;
+    }
+    if (SteadyTime::Now() < deadline) continue;
     waiter.failure = launcher_ == nullptr
                          ? absl::UnavailableError("the launcher of workers died")
                          : absl::DeadlineExceededError("no worker came up in time");
+    break;
   }
   waiters_.erase(std::remove(waiters_.begin(), waiters_.end(), &waiter), waiters_.end());
   if (waiter.worker == nullptr) return waiter.failure;
   return waiter.worker;
 }
 
-absl::Status JailCore::AwaitGreeting(WorkerState& worker, absl::Time deadline) {
+absl::Status JailCore::AwaitGreeting(WorkerState& worker, SteadyTime deadline,
+                                     const Cancelled& cancelled) {
   if (worker.greeted) return absl::OkStatus();
-  const absl::Time end = std::min(deadline, absl::Now() + kGreetingPatience);
+  const SteadyTime end = std::min(deadline, SteadyTime::Now() + kGreetingPatience);
   absl::Status greeting;
   for (;;) {
     greeting = TakeGreeting(worker, tier());
-    const absl::Time now = absl::Now();
+    const SteadyTime now = SteadyTime::Now();
     if (!absl::IsUnavailable(greeting) || now >= end) break;
+    if (cancelled && cancelled()) return GaveUp();
     pollfd ready = {worker.channel.get(), POLLIN, 0};
-    if (poll(&ready, 1, PollMilliseconds(end - now)) < 0 && errno != EINTR) {
+    const absl::Duration wait = cancelled ? std::min(end - now, kCancelInterval) : end - now;
+    if (poll(&ready, 1, PollMilliseconds(wait)) < 0 && errno != EINTR) {
       greeting = absl::InternalError(absl::StrCat("poll: ", strerror(errno)));
       break;
     }
@@ -137,7 +157,7 @@ absl::Status JailCore::AwaitGreeting(WorkerState& worker, absl::Time deadline) {
                          : absl::InternalError("the worker did not greet in time");
 }
 
-void JailCore::NoteFailure() { refill_after_ = absl::Now() + RefillPause(failures_++); }
+void JailCore::NoteFailure() { refill_after_ = SteadyTime::Now() + RefillPause(failures_++); }
 
 bool JailCore::Request(bool urgent) {
   Message request;
@@ -146,7 +166,7 @@ bool JailCore::Request(bool urgent) {
   request.urgent = urgent;
   // A full socket is no error: Tick asks again.
   if (!SendMessage(launcher_->control(), request, {}, MSG_DONTWAIT)) return false;
-  starting_[++last_id_] = absl::Now();
+  starting_[++last_id_] = SteadyTime::Now();
   return true;
 }
 
@@ -155,7 +175,7 @@ void JailCore::Pump() {
   while (starting_.size() < std::min(waiters_.size(), kMaxStarting)) {
     if (!Request(/*urgent=*/true)) return;
   }
-  if (failures_ > 0 && absl::Now() < refill_after_) return;
+  if (failures_ > 0 && SteadyTime::Now() < refill_after_) return;
   const auto wanted = static_cast<size_t>(std::max(options_.warm_workers, 0)) + waiters_.size();
   while (idle_.size() + starting_.size() < wanted && starting_.size() < kMaxStarting) {
     if (!Request(/*urgent=*/false)) return;
@@ -163,7 +183,7 @@ void JailCore::Pump() {
 }
 
 void JailCore::HandleMessage(const Message& message, UniqueFd channel, UniqueFd pidfd) {
-  heard_ = absl::Now();
+  heard_ = SteadyTime::Now();
   if (message.kind == MessageKind::kExited) {
     if (message.replacement != 0) {
       Announce(message.replacement, std::move(channel), std::move(pidfd));
@@ -185,7 +205,7 @@ void JailCore::Announce(uint64_t id, UniqueFd channel, UniqueFd pidfd) {
   state->channel = std::move(channel);
   state->pidfd = std::move(pidfd);
   state->cpu_limit = absl::Seconds(ToRaw(options_.limits).cpu_seconds);
-  state->announced = absl::Now();
+  state->announced = SteadyTime::Now();
   state->core = weak_from_this();
   live_[id] = state;
   if (waiters_.empty()) {
@@ -231,7 +251,7 @@ void JailCore::HandleExit(const Message& message) {
 }
 
 void JailCore::CheckIdle() {
-  const absl::Time late = absl::Now() - kGreetingPatience;
+  const SteadyTime late = SteadyTime::Now() - kGreetingPatience;
   for (auto worker = idle_.begin(); worker != idle_.end();) {
     WorkerState& state = **worker;
     const absl::Status greeting = state.greeted ? absl::OkStatus() : TakeGreeting(state, tier_);
@@ -252,11 +272,11 @@ void JailCore::Finish(const std::shared_ptr<WorkerState>& worker) {
   const std::lock_guard lock(mutex_);
   // It may have ended already.
   if (live_.count(worker->id) == 0) return;
-  finishing_[worker->id] = {absl::Now() + kFinishPatience, worker};
+  finishing_[worker->id] = {SteadyTime::Now() + kFinishPatience, worker};
 }
 
 void JailCore::CheckFinishing() {
-  const absl::Time now = absl::Now();
+  const SteadyTime now = SteadyTime::Now();
   for (const auto& [id, late] : finishing_) {
     if (late.first <= now) KillByPidfd(late.second->pidfd.get());
   }

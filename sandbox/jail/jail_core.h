@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/control.h"
 #include "sandbox/jail/jail.h"
 #include "sandbox/jail/launcher_process.h"
@@ -30,6 +32,9 @@ namespace loadlock::jail {
 
 // What is left to wait, for std::condition_variable, which overflows on an infinite duration.
 std::chrono::nanoseconds Patience(absl::Duration left);
+
+// Whether nobody wants what is waited for any more; may be empty.
+using Cancelled = std::function<bool()>;
 
 class JailCore;
 
@@ -40,7 +45,7 @@ struct WorkerState {
   channel::UniqueFd channel;
   channel::UniqueFd pidfd;
   absl::Duration cpu_limit;
-  absl::Time announced;
+  clock::SteadyTime announced;
   // The pool that it comes from; gone if the Jail is.
   std::weak_ptr<JailCore> core;
   // Its greeting was read and is good. Touched by who holds it: the pool, then one caller.
@@ -67,7 +72,8 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   // Begins to fill the pool. Fails if the kernel gives no descriptors.
   absl::Status Run();
 
-  absl::StatusOr<std::shared_ptr<WorkerState>> Acquire(absl::Time deadline);
+  absl::StatusOr<std::shared_ptr<WorkerState>> Acquire(clock::SteadyTime deadline,
+                                                       const Cancelled& cancelled);
 
   // Takes over a worker that was told to end, and sees to it that it does.
   void Finish(const std::shared_ptr<WorkerState>& worker);
@@ -97,9 +103,11 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   void Watch(int fd, uint64_t key);
 
   // Takes an idle worker, or waits for a new one.
-  absl::StatusOr<std::shared_ptr<WorkerState>> TakeIdle(absl::Time deadline);
+  absl::StatusOr<std::shared_ptr<WorkerState>> TakeIdle(clock::SteadyTime deadline,
+                                                        const Cancelled& cancelled);
   // Waits for the greeting of a worker that was taken.
-  absl::Status AwaitGreeting(WorkerState& worker, absl::Time deadline);
+  absl::Status AwaitGreeting(WorkerState& worker, clock::SteadyTime deadline,
+                             const Cancelled& cancelled);
 
   // With mutex_ held.
   void HandleMessage(const Message& message, channel::UniqueFd channel, channel::UniqueFd pidfd);
@@ -134,22 +142,23 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   channel::UniqueFd serving_pidfd_;
   Tier tier_;
   std::string tier_reason_;
-  absl::Time launcher_started_;
+  clock::SteadyTime launcher_started_;
   uint64_t last_id_ = 0;
   // Asked for and not announced yet, with the time.
-  std::unordered_map<uint64_t, absl::Time> starting_;
+  std::unordered_map<uint64_t, clock::SteadyTime> starting_;
   // When the launcher said something. One that is slow but goes on is not given up.
-  absl::Time heard_ = absl::InfinitePast();
+  clock::SteadyTime heard_ = clock::SteadyTime::InfinitePast();
   // Every worker that the launcher made and has not reported as ended.
   std::unordered_map<uint64_t, std::shared_ptr<WorkerState>> live_;
   std::deque<std::shared_ptr<WorkerState>> idle_;
   std::deque<Waiter*> waiters_;
   // Workers that were told to end and have not yet, with the time by which they must. By id and not
   // in a row: one that stays must not keep the descriptors of those behind it.
-  std::unordered_map<uint64_t, std::pair<absl::Time, std::shared_ptr<WorkerState>>> finishing_;
+  std::unordered_map<uint64_t, std::pair<clock::SteadyTime, std::shared_ptr<WorkerState>>>
+      finishing_;
   // Failures in a row; the pool is not refilled before `refill_after_`.
   int failures_ = 0;
-  absl::Time refill_after_ = absl::InfinitePast();
+  clock::SteadyTime refill_after_ = clock::SteadyTime::InfinitePast();
   // Processes of a dead launcher. They are ours to reap if this process is the container's init.
   std::vector<channel::UniqueFd> orphans_;
 };

@@ -15,13 +15,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/jail_core.h"
 
 namespace loadlock::jail {
 namespace {
 
 using channel::UniqueFd;
+using clock::SteadyTime;
 
 // Keys of the epoll set.
 constexpr uint64_t kControlKey = 1;
@@ -147,8 +148,8 @@ void JailCore::ReapOrphans() {
 void JailCore::RestartLauncher() {
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || absl::Now() < launcher_started_ + kLauncherPause) return;
-    launcher_started_ = absl::Now();
+    if (stopping_ || SteadyTime::Now() < launcher_started_ + kLauncherPause) return;
+    launcher_started_ = SteadyTime::Now();
   }
   auto launcher = LauncherProcess::Start(options_);
   if (!launcher.ok()) return;  // alive() says so; it is tried again
@@ -171,7 +172,7 @@ int JailCore::Tick() {
     dead = launcher_ == nullptr;
     std::vector<uint64_t> late;
     for (const auto& [id, since] : starting_) {
-      if (absl::Now() - std::max(since, heard_) > kGreetingPatience) late.push_back(id);
+      if (SteadyTime::Now() - std::max(since, heard_) > kGreetingPatience) late.push_back(id);
     }
     for (const uint64_t id : late) HandleFailedSpawn(id, "the launcher did not answer in time");
     Pump();

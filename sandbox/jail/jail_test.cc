@@ -14,14 +14,16 @@
 
 #include "absl/time/clock.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/testing/jail_testing.h"
 
 namespace loadlock::jail {
 namespace {
 
+using clock::SteadyTime;
 using ::testing::HasSubstr;
 
-absl::Time In(absl::Duration duration) { return absl::Now() + duration; }
+SteadyTime In(absl::Duration duration) { return SteadyTime::Now() + duration; }
 
 TEST(Jail, TakesTheBestTierAndSaysWhyNotABetterOne) {
   for (const Tier best : {Tier::kA, Tier::kB, Tier::kC}) {

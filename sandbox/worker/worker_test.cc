@@ -13,11 +13,11 @@
 #include <memory>
 #include <string>
 
-#include "absl/time/clock.h"
 #include "loadlock/v1/graph.pb.h"
 #include "loadlock/v1/worker.pb.h"
 #include "sandbox/channel/daemon_end.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/jail.h"
 
@@ -74,12 +74,13 @@ class WorkerTest : public ::testing::TestWithParam<jail::Tier> {
     EXPECT_EQ(write(file.get(), artifact.data(), artifact.size()),
               static_cast<ssize_t>(artifact.size()));
     EXPECT_EQ(fcntl(file.get(), F_ADD_SEALS, seals), 0);
-    auto worker = jail_->Acquire(absl::Now() + absl::Seconds(30));
+    auto worker = jail_->Acquire(clock::SteadyTime::Now() + absl::Seconds(30));
     EXPECT_TRUE(worker.ok()) << worker.status();
     if (!worker.ok()) return answer;
     EXPECT_TRUE(channel::SendJob(worker->channel(), job, file.get(), decoded.get()).ok());
-    answer.outcome = channel::ReadWorkerOutput(worker->channel(), kLimits,
-                                               absl::Now() + absl::Seconds(60), {}, &answer.output);
+    answer.outcome =
+        channel::ReadWorkerOutput(worker->channel(), kLimits,
+                                  clock::SteadyTime::Now() + absl::Seconds(60), {}, &answer.output);
     answer.sealed_at_once = fcntl(decoded.get(), F_ADD_SEALS, kSeals) == 0;
     if (answer.outcome.kind == ReadOutcome::Kind::kViolation) {
       worker->NoteViolation(answer.outcome.syscall_nr, answer.outcome.arch);

@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::observe {
 namespace {
@@ -26,7 +26,7 @@ class ProtobufHandler {
                      const std::string& message) {
     ProtobufLog* const target = Current().load();
     if (target == nullptr) return;
-    const std::optional<uint64_t> dropped = target->limit_.Pass(absl::Now());
+    const std::optional<uint64_t> dropped = target->limit_.Pass(clock::SteadyTime::Now());
     if (!dropped.has_value()) return;
     // Errors of protobuf are mostly bad input, which is no error of the daemon.
     const Level ours = level == google::protobuf::LOGLEVEL_FATAL ? Level::kError : Level::kWarn;

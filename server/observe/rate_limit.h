@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::observe {
 
@@ -16,7 +17,7 @@ class RateLimit {
   explicit RateLimit(uint32_t per_second) : per_second_(per_second) {}
 
   // Absent: drop this event. Else how many were dropped since the last one that passed.
-  std::optional<uint64_t> Pass(absl::Time now) {
+  std::optional<uint64_t> Pass(clock::SteadyTime now) {
     const std::scoped_lock lock(mutex_);
     if (now - second_began_ >= absl::Seconds(1)) {
       second_began_ = now;
@@ -35,7 +36,7 @@ class RateLimit {
  private:
   const uint32_t per_second_;
   std::mutex mutex_;
-  absl::Time second_began_ = absl::InfinitePast();
+  clock::SteadyTime second_began_ = clock::SteadyTime::InfinitePast();
   uint32_t passed_ = 0;
   uint64_t dropped_ = 0;
 };

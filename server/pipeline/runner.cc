@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/observe/error.h"
 #include "server/pipeline/findings.h"
 #include "server/store/memfd.h"
@@ -14,6 +14,7 @@
 namespace loadlock::pipeline {
 namespace {
 
+using clock::SteadyTime;
 using Kind = channel::ReadOutcome::Kind;
 
 // After its last frame an honest worker has nothing left but to exit.
@@ -81,15 +82,16 @@ JailRunner::JailRunner(jail::Jail* jail, const config::LimitSettings& limits)
     : jail_(jail), limits_(limits) {}
 
 absl::StatusOr<jail::Worker> JailRunner::HandOver(const RunRequest& request,
-                                                  absl::Time deadline) const {
+                                                  SteadyTime deadline) const {
   const std::string job = request.job.SerializeAsString();
   absl::Status lost;
   // A worker that died while it was idle never saw the job, so the next one may have it. All the
   // warm ones can be dead, and what comes after them is new.
   for (uint32_t i = 0; i < limits_.warm_workers + 2; ++i) {
-    absl::StatusOr<jail::Worker> worker = jail_->Acquire(deadline);
+    absl::StatusOr<jail::Worker> worker = jail_->Acquire(deadline, request.cancelled);
+    if (absl::IsCancelled(worker.status())) return CallerGaveUp();
     if (!worker.ok()) {
-      if (absl::Now() >= request.deadline) return CallersDeadline();
+      if (SteadyTime::Now() >= request.deadline) return CallersDeadline();
       return observe::Error(absl::StatusCode::kUnavailable, "NO_WORKER",
                             absl::StrCat("no worker: ", std::string(worker.status().message())));
     }
@@ -103,16 +105,16 @@ absl::StatusOr<jail::Worker> JailRunner::HandOver(const RunRequest& request,
 
 absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
   RunResult result;
-  const absl::Time start = absl::Now();
-  const absl::Time wall_end = start + limits_.max_wall_time;
-  const absl::Time deadline = std::min(request.deadline, wall_end);
+  const SteadyTime start = SteadyTime::Now();
+  const SteadyTime wall_end = start + limits_.max_wall_time;
+  const SteadyTime deadline = std::min(request.deadline, wall_end);
   absl::StatusOr<jail::Worker> worker = HandOver(request, deadline);
-  const absl::Time acquired = absl::Now();
+  const SteadyTime acquired = SteadyTime::Now();
   result.wait_for_worker = acquired - start;
   if (!worker.ok()) return worker.status();
   const channel::ReadOutcome outcome = channel::ReadWorkerOutput(
       worker->channel(), ChannelLimits(request.job), deadline, request.cancelled, &result.output);
-  result.parse = absl::Now() - acquired;
+  result.parse = SteadyTime::Now() - acquired;
   if (outcome.kind == Kind::kComplete) {
     TakeDecoded(*worker, request, &result);
     result.worker = *std::move(worker);

@@ -13,6 +13,7 @@
 #include "loadlock/v1/report.pb.h"
 #include "loadlock/v1/worker.pb.h"
 #include "sandbox/channel/daemon_end.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/jail.h"
 #include "server/config/settings.h"
 
@@ -23,7 +24,7 @@ struct RunRequest {
   int artifact_fd = -1;  // Sealed, read-only.
   int decoded_fd = -1;   // Empty memory file, read-write.
   // The caller's own deadline; the wall time limit applies besides.
-  absl::Time deadline = absl::InfiniteFuture();
+  clock::SteadyTime deadline = clock::SteadyTime::InfiniteFuture();
   // May be empty; must not block.
   std::function<bool()> cancelled;
 };
@@ -64,7 +65,8 @@ class JailRunner : public Runner {
 
  private:
   // A worker that has the job.
-  absl::StatusOr<jail::Worker> HandOver(const RunRequest& request, absl::Time deadline) const;
+  absl::StatusOr<jail::Worker> HandOver(const RunRequest& request,
+                                        clock::SteadyTime deadline) const;
 
   jail::Jail* const jail_;
   const config::LimitSettings limits_;

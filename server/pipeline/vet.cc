@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/observe/error.h"
 #include "server/observe/text.h"
 #include "server/pipeline/findings.h"
@@ -12,6 +12,8 @@
 
 namespace loadlock::pipeline {
 namespace {
+
+using clock::SteadyTime;
 
 constexpr char kDefaultPolicy[] = "default";
 // Reports show at most this much of a path.
@@ -50,7 +52,7 @@ struct Vetter::Run {
 };
 
 absl::StatusOr<Vetted> Vetter::Vet(Request request) const {
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   const std::string id = request.id;
   const std::string path = request.path;
   absl::StatusOr<Vetted> vetted = Decide(request);
@@ -61,10 +63,10 @@ absl::StatusOr<Vetted> Vetter::Vet(Request request) const {
                        {"code", absl::StatusCodeToString(vetted.status().code())},
                        {"reason", observe::ReasonOf(vetted.status())},
                        {"message", std::string(vetted.status().message())},
-                       {"total_ms", absl::Now() - start}});
+                       {"total_ms", SteadyTime::Now() - start}});
     return vetted;
   }
-  SetDuration(absl::Now() - start, vetted->report.mutable_timing()->mutable_total());
+  SetDuration(SteadyTime::Now() - start, vetted->report.mutable_timing()->mutable_total());
   LogVerdict(vetted->report);
   return vetted;
 }
@@ -184,9 +186,9 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
     run->Refuse(*std::move(result->refusal));
     return absl::OkStatus();
   }
-  const absl::Time start = absl::Now();
+  const SteadyTime start = SteadyTime::Now();
   absl::Status status = Judge(*result, run);
-  SetDuration(absl::Now() - start, timing.mutable_verify());
+  SetDuration(SteadyTime::Now() - start, timing.mutable_verify());
   if (result->worker) result->worker->Finish();
   return status;
 }

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "loadlock/v1/report.pb.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/admission/gate.h"
 #include "server/admission/grant.h"
 #include "server/config/settings.h"
@@ -36,7 +37,7 @@ struct Request {
   std::string policy;
   // Lower-case hex; empty: any.
   std::string expected_sha256;
-  absl::Time deadline = absl::InfiniteFuture();
+  clock::SteadyTime deadline = clock::SteadyTime::InfiniteFuture();
   // May be empty; must not block.
   std::function<bool()> cancelled;
 };

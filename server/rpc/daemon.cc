@@ -20,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/jail.h"
 #include "server/observe/request_id.h"
 #include "server/rpc/fd_server.h"
@@ -125,7 +126,7 @@ class Daemon {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<FdServer> fd_server_;
-  absl::Time drain_end_ = absl::InfiniteFuture();
+  clock::SteadyTime drain_end_ = clock::SteadyTime::InfiniteFuture();
 };
 
 absl::Status Daemon::Open() {
@@ -222,7 +223,7 @@ absl::Status Daemon::WatchForTheEnd() {
     signalfd_siginfo info = {};
     if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
     // The second signal means: now.
-    const bool again = drain_end_ != absl::InfiniteFuture();
+    const bool again = drain_end_ != clock::SteadyTime::InfiniteFuture();
     Drain(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT",
           again ? absl::ZeroDuration() : settings_.drain_timeout);
   });
@@ -249,7 +250,7 @@ absl::Status Daemon::SayReady() {
 void Daemon::Drain(absl::string_view why, absl::Duration patience) {
   log_.Write(observe::Level::kInfo, "draining",
              {{"why", why}, {"running", gate_->running()}, {"streams", streams_.running()}});
-  drain_end_ = absl::Now() + patience;
+  drain_end_ = clock::SteadyTime::Now() + patience;
   gate_->Drain();
   SetHealth(false);
   loop_->SetTick(kDrainTick, [this] { DrainTick(); });
@@ -258,7 +259,7 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
 
 void Daemon::DrainTick() {
   const bool idle = gate_->AwaitIdle(absl::ZeroDuration()) && streams_.running() == 0;
-  if (idle || absl::Now() >= drain_end_) loop_->Stop();
+  if (idle || clock::SteadyTime::Now() >= drain_end_) loop_->Stop();
 }
 
 absl::Status Daemon::Serve() {

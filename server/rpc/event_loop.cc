@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::rpc {
+
+using clock::SteadyTime;
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   channel::UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
@@ -39,11 +41,11 @@ void EventLoop::SetTick(absl::Duration period, std::function<void()> handler) {
 }
 
 void EventLoop::Run() {
-  absl::Time next = absl::Now() + period_;
+  SteadyTime next = SteadyTime::Now() + period_;
   while (!stopping_) {
     std::array<epoll_event, 64> events;
     // Never longer than one period, so a tick that was set from a handler is not missed.
-    const absl::Duration left = std::clamp(next - absl::Now(), absl::ZeroDuration(), period_);
+    const absl::Duration left = std::clamp(next - SteadyTime::Now(), absl::ZeroDuration(), period_);
     const int count = epoll_wait(epoll_.get(), events.data(), events.size(),
                                  static_cast<int>(absl::ToInt64Milliseconds(left)) + 1);
     for (int i = 0; i < count && !stopping_; ++i) {
@@ -53,11 +55,11 @@ void EventLoop::Run() {
       const std::shared_ptr<Handler> handler = found->second;
       (*handler)(event.events);
     }
-    if (absl::Now() < next || !tick_) continue;
-    next = absl::Now() + period_;
+    if (SteadyTime::Now() < next || !tick_) continue;
+    next = SteadyTime::Now() + period_;
     const std::function<void()> tick = tick_;
     tick();
-    next = std::min(next, absl::Now() + period_);
+    next = std::min(next, SteadyTime::Now() + period_);
   }
 }
 

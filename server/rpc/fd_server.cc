@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/fd_protocol.h"
 
@@ -70,7 +71,7 @@ void FdServer::Accept() {
   if (waiting_.size() >= kMaxWaiting) return;
   const int fd = connection.get();
   if (!loop_->Watch(fd, EPOLLIN | EPOLLRDHUP, [this, fd](uint32_t) { Answer(fd); }).ok()) return;
-  waiting_[fd] = Waiting{std::move(connection), absl::Now()};
+  waiting_[fd] = Waiting{std::move(connection), clock::SteadyTime::Now()};
 }
 
 void FdServer::Answer(int fd) {
@@ -98,7 +99,7 @@ void FdServer::Answer(int fd) {
 }
 
 void FdServer::Sweep() {
-  const absl::Time oldest = absl::Now() - kPatience;
+  const clock::SteadyTime oldest = clock::SteadyTime::Now() - kPatience;
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     const auto current = it++;
     if (current->second.since > oldest) continue;

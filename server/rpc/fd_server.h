@@ -5,6 +5,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/rpc/event_loop.h"
 #include "server/rpc/leases.h"
 #include "server/rpc/sockets.h"
@@ -26,7 +27,7 @@ class FdServer {
  private:
   struct Waiting {
     channel::UniqueFd fd;
-    absl::Time since;
+    clock::SteadyTime since;
   };
   void Accept();
   void Answer(int fd);

@@ -66,18 +66,17 @@ absl::StatusOr<NewLease> LeaseTable::Add(const Caller& caller,
   if (absl::Status status = CheckRoom(); !status.ok()) return status;
   absl::StatusOr<std::string> token = NewToken();
   if (!token.ok()) return token.status();
-  const absl::Time expires = absl::Now() + lifetime;
   const std::lock_guard lock(mutex_);
   if (caller.uid && !connections_.contains(caller.connection)) {
     return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the connection has ended");
   }
-  leases_[*token] = Entry{caller, expires, std::move(model)};
-  return NewLease{*std::move(token), expires};
+  leases_[*token] = Entry{caller, clock::SteadyTime::Now() + lifetime, std::move(model)};
+  return NewLease{*std::move(token), absl::Now() + lifetime};
 }
 
 const LeaseTable::Entry* LeaseTable::Lookup(const std::string& token) const {
   const auto found = leases_.find(token);
-  if (found == leases_.end() || found->second.expires <= absl::Now()) return nullptr;
+  if (found == leases_.end() || found->second.expires <= clock::SteadyTime::Now()) return nullptr;
   return &found->second;
 }
 
@@ -109,7 +108,7 @@ absl::Status LeaseTable::End(const std::string& token, const Caller& caller) {
 
 void LeaseTable::Sweep() {
   std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
-  const absl::Time now = absl::Now();
+  const clock::SteadyTime now = clock::SteadyTime::Now();
   const std::lock_guard lock(mutex_);
   for (auto it = leases_.begin(); it != leases_.end();) {
     const auto current = it++;

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "loadlock/v1/graph.pb.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/admission/gate.h"
 
 namespace loadlock::rpc {
@@ -42,6 +43,7 @@ struct LeasedModel {
 
 struct NewLease {
   std::string token;
+  // For the caller to read; what counts is the steady clock.
   absl::Time expires;
 };
 
@@ -78,7 +80,7 @@ class LeaseTable {
  private:
   struct Entry {
     Caller caller;
-    absl::Time expires;
+    clock::SteadyTime expires;
     std::shared_ptr<const LeasedModel> model;
   };
   const Entry* Lookup(const std::string& token) const;

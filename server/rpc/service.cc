@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/observe/error.h"
 #include "server/rpc/fetch_reactor.h"
 #include "server/rpc/grpc_status.h"
@@ -85,7 +86,8 @@ pipeline::Request Service::NewRequest(CallbackServerContext* context, const std:
   out.id = parts_.ids->Next();
   out.policy = policy;
   out.expected_sha256 = expected_sha256;
-  out.deadline = absl::FromChrono(context->deadline());
+  // gRPC keeps it by the steady clock and turns it into wall time here and now.
+  out.deadline = clock::SteadyTime::Now() + (absl::FromChrono(context->deadline()) - absl::Now());
   out.cancelled = [context] { return context->IsCancelled(); };
   return out;
 }

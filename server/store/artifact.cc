@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/observe/error.h"
 #include "server/store/hash_task.h"
 #include "server/store/memfd.h"
@@ -17,6 +17,8 @@
 
 namespace loadlock::store {
 namespace {
+
+using clock::SteadyTime;
 
 absl::Status TooLarge(uint64_t max_bytes) {
   return observe::LimitReached("max_artifact_bytes", max_bytes, "the artifact is larger");
@@ -58,7 +60,7 @@ Intake::~Intake() = default;
 
 absl::StatusOr<Intake> Intake::Start(uint64_t expected_size, uint64_t max_bytes) {
   Intake intake;
-  intake.started_ = absl::Now();
+  intake.started_ = SteadyTime::Now();
   intake.max_bytes_ = max_bytes;
   absl::StatusOr<channel::UniqueFd> fd = NewMemfd("loadlock-artifact");
   if (!fd.ok()) return fd.status();
@@ -113,10 +115,10 @@ absl::Status Intake::Take(absl::string_view bytes) {
   if (hashing_ != nullptr) {
     hashing_->Submit(bytes.size());
   } else {
-    const absl::Time start = absl::Now();
+    const SteadyTime start = SteadyTime::Now();
     inline_hash_->Update(
         absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
-    inline_hash_time_ += absl::Now() - start;
+    inline_hash_time_ += SteadyTime::Now() - start;
   }
   size_ += bytes.size();
   return WriteAll(fd_.get(), bytes);
@@ -134,12 +136,12 @@ absl::StatusOr<Artifact> Intake::Finish() {
   if (hashing_ != nullptr) {
     artifact.hashing_ = std::move(hashing_);
   } else {
-    const absl::Time start = absl::Now();
+    const SteadyTime start = SteadyTime::Now();
     artifact.sha256_ = inline_hash_->FinishHex();
     if (!artifact.sha256_.ok()) return artifact.sha256_.status();
-    artifact.hash_time_ = inline_hash_time_ + (absl::Now() - start);
+    artifact.hash_time_ = inline_hash_time_ + (SteadyTime::Now() - start);
   }
-  artifact.store_time_ = absl::Now() - started_ - inline_hash_time_;
+  artifact.store_time_ = SteadyTime::Now() - started_ - inline_hash_time_;
   return artifact;
 }
 

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::store {
 
@@ -82,7 +83,7 @@ class Intake {
   channel::UniqueFd fd_;
   uint64_t size_ = 0;
   uint64_t max_bytes_ = 0;
-  absl::Time started_;
+  clock::SteadyTime started_;
   std::unique_ptr<class Sha256> inline_hash_;  // Small artifacts.
   absl::Duration inline_hash_time_;
   std::vector<char> buffer_;           // Room where no task has some.

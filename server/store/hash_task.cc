@@ -4,11 +4,13 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/store/sha256.h"
 
 namespace loadlock::store {
 namespace {
+
+using clock::SteadyTime;
 
 // Moves this thread off processor `busy`; where there is no other processor nothing happens.
 void MoveOff(int busy) {
@@ -99,9 +101,9 @@ void HashTask::Run() {
       MoveOff(processor);
       next_move = 2 * taken;
     }
-    const absl::Time start = absl::Now();
+    const SteadyTime start = SteadyTime::Now();
     hash.Update(piece);
-    spent += absl::Now() - start;
+    spent += SteadyTime::Now() - start;
     {
       const std::lock_guard lock(mutex_);
       ++hashed_;

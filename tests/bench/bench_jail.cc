@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/jail.h"
 
 namespace loadlock::jail {
@@ -37,7 +38,7 @@ std::unique_ptr<Jail> Start(benchmark::State& state, int warm_workers) {
 }
 
 void AcquireOne(benchmark::State& state, Jail* jail) {
-  absl::StatusOr<Worker> worker = jail->Acquire(absl::Now() + kPatience);
+  absl::StatusOr<Worker> worker = jail->Acquire(clock::SteadyTime::Now() + kPatience);
   state.PauseTiming();
   if (worker.ok()) {
     worker->Dismiss();
@@ -53,8 +54,9 @@ void HandOffWarm(benchmark::State& state) {
   if (jail == nullptr) return;
   for (auto iteration : state) {
     state.PauseTiming();
-    const absl::Time end = absl::Now() + kPatience;
-    while (jail->ready_workers() < kWarmWorkers && absl::Now() < end) absl::SleepFor(kPause);
+    const clock::SteadyTime end = clock::SteadyTime::Now() + kPatience;
+    while (jail->ready_workers() < kWarmWorkers && clock::SteadyTime::Now() < end)
+      absl::SleepFor(kPause);
     state.ResumeTiming();
     AcquireOne(state, jail.get());
   }

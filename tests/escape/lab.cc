@@ -8,9 +8,9 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "loadlock/v1/worker.pb.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::escape {
 namespace {
@@ -78,14 +78,14 @@ Result Lab::Run(std::string_view artifact) {
   Result result;
   const UniqueFd file = Sealed(artifact);
   const UniqueFd decoded(memfd_create("decoded", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  auto worker = jail_->Acquire(absl::Now() + kPatience);
+  auto worker = jail_->Acquire(clock::SteadyTime::Now() + kPatience);
   EXPECT_TRUE(worker.ok()) << worker.status();
   if (!worker.ok()) return result;
   EXPECT_TRUE(
       channel::SendJob(worker->channel(), JobFor(artifact.size()), file.get(), decoded.get()).ok());
   channel::WorkerOutput output;
-  result.outcome = channel::ReadWorkerOutput(worker->channel(), kLimits, absl::Now() + kJobPatience,
-                                             {}, &output);
+  result.outcome = channel::ReadWorkerOutput(worker->channel(), kLimits,
+                                             clock::SteadyTime::Now() + kJobPatience, {}, &output);
   if (result.outcome.kind == Kind::kViolation) {
     worker->NoteViolation(result.outcome.syscall_nr, result.outcome.arch);
   }

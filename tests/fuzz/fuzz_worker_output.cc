@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "google/protobuf/stubs/logging.h"
 #include "sandbox/channel/daemon_end.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 #include "server/verify/testing/make.h"
 #include "server/verify/verify.h"
 #include "tests/fuzz/recheck.h"
@@ -169,7 +169,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const channel::UniqueFd channel = fuzz::Spoken(recorded.packets);
   channel::WorkerOutput output;
   const channel::ReadOutcome outcome = channel::ReadWorkerOutput(
-      channel.get(), fuzz::kLimits, absl::Now() + absl::Seconds(60), {}, &output);
+      channel.get(), fuzz::kLimits, clock::SteadyTime::Now() + absl::Seconds(60), {}, &output);
   fuzz::CheckOutcome(outcome, output);
   if (outcome.kind == channel::ReadOutcome::Kind::kComplete) fuzz::Judge(recorded, output);
   return 0;

@@ -13,9 +13,12 @@
 
 #include "absl/time/clock.h"
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/clock/steady_time.h"
 
 namespace loadlock::jail {
 namespace {
+
+using clock::SteadyTime;
 
 constexpr channel::Limits kLimits = {
     .max_graph_bytes = 1 << 20, .max_provenance_bytes = 1 << 20, .max_result_bytes = 1 << 20};
@@ -56,8 +59,8 @@ Answer AskWorker(Worker& worker, const std::string& act, absl::Duration patience
   const channel::UniqueFd decoded(memfd_create("decoded", MFD_CLOEXEC));
   const absl::Status sent = channel::SendJob(worker.channel(), act, artifact.get(), decoded.get());
   EXPECT_TRUE(sent.ok()) << sent;
-  answer.outcome = channel::ReadWorkerOutput(worker.channel(), kLimits, absl::Now() + patience, {},
-                                             &answer.output);
+  answer.outcome = channel::ReadWorkerOutput(worker.channel(), kLimits,
+                                             SteadyTime::Now() + patience, {}, &answer.output);
   if (answer.outcome.kind == channel::ReadOutcome::Kind::kViolation) {
     worker.NoteViolation(answer.outcome.syscall_nr, answer.outcome.arch);
   }
@@ -74,15 +77,15 @@ Answer AskWorker(Worker& worker, const std::string& act, absl::Duration patience
 }
 
 Answer Ask(Jail& jail, const std::string& act, absl::Duration patience) {
-  auto worker = jail.Acquire(absl::Now() + absl::Seconds(60));
+  auto worker = jail.Acquire(SteadyTime::Now() + absl::Seconds(60));
   EXPECT_TRUE(worker.ok()) << worker.status();
   return worker.ok() ? AskWorker(*worker, act, patience) : Answer{};
 }
 
 bool Eventually(const std::function<bool()>& condition) {
-  const absl::Time end = absl::Now() + absl::Seconds(10);
+  const SteadyTime end = SteadyTime::Now() + absl::Seconds(10);
   while (!condition()) {
-    if (absl::Now() > end) return false;
+    if (SteadyTime::Now() > end) return false;
     absl::SleepFor(absl::Milliseconds(2));
   }
   return true;
