@@ -69,7 +69,8 @@ class Worker {
 // Thread safe. One a daemon. Workers may outlive it: they are killed with it.
 class Jail {
  public:
-  // Starts the launcher and waits until it has probed its tier with a real worker. Call before
+  // Starts the launcher and waits until it has probed its tier with a real worker. The launcher
+  // dies with the thread that calls this, however that ends. Call before
   // threads exist and before descriptors that must not leak are opened without CLOEXEC.
   // FAILED_PRECONDITION if no tier down to `minimum` works, saying what is missing;
   // NOT_FOUND or INTERNAL if the executable cannot be run.

@@ -59,10 +59,14 @@ JailCore::~JailCore() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  // Before the reader ends: a launcher dies with the thread that started it, and may be the
+  // reader's.
+  LoseLauncher();
   if (reader_.joinable()) {
     eventfd_write(wake_.get(), 1);
     reader_.join();
   }
+  // The reader may have been in the middle of a restart.
   LoseLauncher();
 }
 

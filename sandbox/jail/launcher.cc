@@ -285,6 +285,9 @@ CallResult Launcher::TryTier(Tier tier) {
 }
 
 int Launcher::Run() {
+  // The end of the control socket says the same, but not to a launcher that is stopped or stuck. If
+  // the daemon has died before this call, the socket has ended already.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return kExitNotConfigured;
   std::array<UniqueFd, 2> none;
   if (ReceiveMessage(kControlFd, &configuration_, &none, 0) != Received::kMessage ||
       configuration_.kind != MessageKind::kConfigure) {
