@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -35,7 +36,11 @@ void CallerTable::Remove(int fd, const std::string& connection) {
 
 std::optional<Caller> CallerTable::Resolve(const std::string& peer) const {
   absl::string_view number = peer;
-  if (!absl::ConsumePrefix(&number, "fd:")) return Caller{peer, std::nullopt};
+  if (absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:")) {
+    return Caller{peer, std::nullopt};
+  }
+  // gRPC has other names too, for a call that has ended: whose it was is not known any more.
+  if (!absl::ConsumePrefix(&number, "fd:")) return std::nullopt;
   int fd = -1;
   if (!absl::SimpleAtoi(number, &fd)) return std::nullopt;
   const std::lock_guard lock(mutex_);

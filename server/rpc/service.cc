@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,19 @@ class Refuse final : public Base {
   void OnDone() override { delete this; }
 };
 
+// Calls `done` at the end of the call.
+class UnaryReactor final : public ServerUnaryReactor {
+ public:
+  explicit UnaryReactor(std::function<void()> done) : done_(std::move(done)) {}
+  void OnDone() override {
+    done_();
+    delete this;
+  }
+
+ private:
+  const std::function<void()> done_;
+};
+
 // An accepted model, ready to be leased.
 std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted) {
   auto model = std::make_shared<LeasedModel>();
@@ -52,6 +66,12 @@ std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted) {
   model->buffer_bytes = vetted.report.buffer_bytes();
   model->reservation = std::move(vetted.reservation);
   return model;
+}
+
+// gRPC tells the end of a stream and the end of its call by the same sign. What has come of the
+// artifact must not be taken for all of it.
+absl::Status UploadCancelled() {
+  return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller cancelled");
 }
 
 absl::Status CheckPath(const std::string& path) {
@@ -119,6 +139,13 @@ absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, bool 
   return absl::OkStatus();
 }
 
+void Service::EndUndelivered(const CallbackServerContext& context, const Caller& caller,
+                             const v1::Lease& lease) const {
+  if (lease.token().empty() || !context.IsCancelled()) return;
+  // It may be gone with its connection.
+  parts_.leases->End(lease.token(), caller).IgnoreError();
+}
+
 absl::Status Service::Audit(CallbackServerContext* context, const v1::AuditModelRequest& request,
                             v1::AuditModelResponse* response) const {
   pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
@@ -152,7 +179,8 @@ ServerUnaryReactor* Service::AuditModel(CallbackServerContext* context,
   return reactor;
 }
 
-absl::Status Service::Load(CallbackServerContext* context, const v1::LoadModelRequest& request,
+absl::Status Service::Load(CallbackServerContext* context, const Caller& caller,
+                           const v1::LoadModelRequest& request,
                            v1::LoadModelResponse* response) const {
   if (absl::Status status = CheckPath(request.path()); !status.ok()) return status;
   absl::StatusOr<absl::Duration> lifetime =
@@ -160,20 +188,22 @@ absl::Status Service::Load(CallbackServerContext* context, const v1::LoadModelRe
   if (!lifetime.ok()) return lifetime.status();
   // Better to learn this before the work than after it.
   if (absl::Status status = parts_.leases->CheckRoom(); !status.ok()) return status;
-  absl::StatusOr<Caller> caller = WhoCalls(*context);
-  if (!caller.ok()) return caller.status();
   pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
   vet.path = request.path();
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
-  return Lease(*caller, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
+  return Lease(caller, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
 }
 
 ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
                                        const v1::LoadModelRequest* request,
                                        v1::LoadModelResponse* response) {
-  ServerUnaryReactor* reactor = context->DefaultReactor();
-  Submit(reactor, [=, this] { return Load(context, *request, response); });
+  // Once: gRPC forgets who called when the call has ended.
+  const absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return Answer(context, caller.status());
+  auto* reactor =
+      new UnaryReactor([=, this] { EndUndelivered(*context, *caller, response->lease()); });
+  Submit(reactor, [=, this] { return Load(context, *caller, *request, response); });
   return reactor;
 }
 
@@ -200,6 +230,7 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
   if (!slot.ok()) return new Refused(slot.status());
   const auto complete = [=, this](Reactor* reactor,
                                   const std::shared_ptr<Reactor::Upload>& upload) {
+    if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
     Submit(reactor, [=, this]() -> absl::Status {
       pipeline::Request vet =
           NewRequest(context, upload->header.policy(), upload->header.expected_sha256());
@@ -211,7 +242,7 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
       return absl::OkStatus();
     });
   };
-  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete);
+  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete, {});
 }
 
 grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
@@ -226,6 +257,7 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
   if (!slot.ok()) return new Refused(slot.status());
   const auto complete = [=, this](Reactor* reactor,
                                   const std::shared_ptr<Reactor::Upload>& upload) {
+    if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
     Submit(reactor, [=, this]() -> absl::Status {
       const v1::LoadUploadRequest& header = upload->header;
       absl::StatusOr<absl::Duration> lifetime =
@@ -239,7 +271,8 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
       return Lease(*caller, *lifetime, true, *std::move(vetted), response);
     });
   };
-  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete);
+  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete,
+                     [=, this] { EndUndelivered(*context, *caller, response->lease()); });
 }
 
 ServerUnaryReactor* Service::UnloadModel(CallbackServerContext* context,

@@ -75,8 +75,8 @@ class Service final : public v1::LoadLock::CallbackService {
 
   absl::Status Audit(grpc::CallbackServerContext* context, const v1::AuditModelRequest& request,
                      v1::AuditModelResponse* response) const;
-  absl::Status Load(grpc::CallbackServerContext* context, const v1::LoadModelRequest& request,
-                    v1::LoadModelResponse* response) const;
+  absl::Status Load(grpc::CallbackServerContext* context, const Caller& caller,
+                    const v1::LoadModelRequest& request, v1::LoadModelResponse* response) const;
 
   // The caller of this call; UNAVAILABLE if its connection has just ended.
   absl::StatusOr<Caller> WhoCalls(const grpc::CallbackServerContext& context) const;
@@ -87,6 +87,10 @@ class Service final : public v1::LoadLock::CallbackService {
   template <typename Response>
   absl::Status Lease(const Caller& caller, absl::Duration lifetime, bool even_if_inline,
                      pipeline::Vetted vetted, Response* response) const;
+  // Ends a lease whose caller has gone before it had the answer: it would hold the model until it
+  // expires, for nobody. To be called at the end of the call.
+  void EndUndelivered(const grpc::CallbackServerContext& context, const Caller& caller,
+                      const v1::Lease& lease) const;
   // Checks and completes what a caller asked for.
   absl::StatusOr<absl::Duration> Lifetime(bool present,
                                           const google::protobuf::Duration& asked) const;

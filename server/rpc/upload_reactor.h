@@ -35,9 +35,10 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
   };
   using Complete = std::function<void(UploadReactor*, const std::shared_ptr<Upload>&)>;
 
+  // `done` is called at the end of the call, and may be empty.
   UploadReactor(admission::Gate* gate, uint64_t max_bytes, const StreamSlot& slot,
-                Complete complete)
-      : gate_(gate), complete_(std::move(complete)) {
+                Complete complete, std::function<void()> done)
+      : gate_(gate), complete_(std::move(complete)), done_(std::move(done)) {
     upload_->slot = slot;
     // Large until the contrary is known: an upload exists because it is large.
     absl::StatusOr<store::Intake> intake = store::Intake::Start(max_bytes, max_bytes);
@@ -60,7 +61,10 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
     }
   }
 
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    if (done_) done_();
+    delete this;
+  }
 
  private:
   absl::Status Take() {
@@ -88,6 +92,7 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
 
   admission::Gate* const gate_;
   const Complete complete_;
+  const std::function<void()> done_;
   std::optional<store::Intake> intake_;
   std::shared_ptr<Upload> upload_ = std::make_shared<Upload>();
   Request message_;
