@@ -71,6 +71,8 @@ void RaiseDescriptorLimit(const observe::Log& log) {
 // SIGTERM and SIGINT as a descriptor, for this thread and all that it starts.
 absl::StatusOr<channel::UniqueFd> TakeSignals() {
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGPIPE");
+  // RLIMIT_FSIZE counts for memory files too: an artifact beyond it fails alone.
+  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGXFSZ");
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
