@@ -1,6 +1,7 @@
 #include "sandbox/jail/syscall_policy.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,6 +74,11 @@ const std::vector<AllowedCall>& AllowedCalls() {
 }
 
 CallResult BuildFilter(std::vector<sock_filter>* program) {
+  // The library only says that an argument was wrong.
+  const uint32_t kill = SECCOMP_RET_KILL_PROCESS;
+  if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill) != 0) {
+    return Failed("seccomp(KILL_PROCESS)");
+  }
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_TRAP),
                                                                 &seccomp_release);
   if (filter == nullptr) return CallFailure{"seccomp_init", ENOMEM};
