@@ -24,20 +24,21 @@
 namespace loadlock::worker {
 namespace {
 
-// Maps the artifact. False if it is not what the job says, or somebody could still change it: a
-// file that shrinks under a map raises SIGBUS, one that changes makes two readings differ.
-bool MapArtifact(int fd, uint64_t size, absl::Span<const uint8_t>* artifact) {
+// Maps the artifact; returns the exit code for what went wrong, kExitOk if nothing did. It must be
+// what the job says, and nobody may be able to change it: a file that shrinks under a map raises
+// SIGBUS, one that changes makes two readings differ.
+int MapArtifact(int fd, uint64_t size, absl::Span<const uint8_t>* artifact) {
   struct stat info;
   // The raw call: glibc's fstat is newfstatat, which can name any path and is not allowed.
-  if (syscall(SYS_fstat, fd, &info) != 0) return false;
-  if (info.st_size < 0 || static_cast<uint64_t>(info.st_size) != size) return false;
-  if (size == 0) return true;
+  if (syscall(SYS_fstat, fd, &info) != 0) return jail::kExitBadJob;
+  if (info.st_size < 0 || static_cast<uint64_t>(info.st_size) != size) return jail::kExitBadJob;
+  if (size == 0) return jail::kExitOk;
   constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-  if ((fcntl(fd, F_GET_SEALS) & kNeeded) != kNeeded) return false;
+  if ((fcntl(fd, F_GET_SEALS) & kNeeded) != kNeeded) return jail::kExitBadJob;
   void* const address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (address == MAP_FAILED) return false;
+  if (address == MAP_FAILED) return errno == ENOMEM ? jail::kExitMemory : jail::kExitBadJob;
   *artifact = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);
-  return true;
+  return jail::kExitOk;
 }
 
 bytes::BudgetLimits LimitsOf(const v1::Job& job) {
@@ -140,10 +141,9 @@ void WarmUp() {
 int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer) {
   v1::Job job;
   formats::Input input;
-  if (!job.ParseFromString(received.job) ||
-      !MapArtifact(received.artifact.get(), job.artifact_size(), &input.artifact)) {
-    return jail::kExitBadJob;
-  }
+  if (!job.ParseFromString(received.job)) return jail::kExitBadJob;
+  const int mapped = MapArtifact(received.artifact.get(), job.artifact_size(), &input.artifact);
+  if (mapped != jail::kExitOk) return mapped;
   bytes::Budget budget(LimitsOf(job));
   std::optional<graph::DecodedFile> decoded(std::in_place, received.decoded.get(), &budget);
   graph::Builder builder(&budget);
