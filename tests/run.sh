@@ -15,7 +15,7 @@ also as an ordinary user and in containers.
   --tsan      the unit tests below server/rpc with ThreadSanitizer
   --tidy      clang-tidy over every source file, buf lint over the protos
   --long      10,000 mutated models instead of 2,000, every offset of more files,
-              100,000 random pickles instead of 10,000,
+              100,000 random pickles instead of 10,000, every fault at every tier,
               all integration tests for every kind of user and container
 TEXT
 }
@@ -97,6 +97,7 @@ python_tests "Python client" release "$venv" client/python/pyproject.toml client
 python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
 python_tests "hostile worker" release "$venv" $ours tests/hostile
+python_tests "faults" release "$venv" $ours tests/faults
 say "Users and containers"
 arguments=(--results "$results")
 ((long)) && arguments+=(--long)

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/faults/fault_point.h"
 
 namespace loadlock::channel {
 namespace {
@@ -130,6 +131,7 @@ absl::Status FrameWriter::Answer(std::string_view graph, std::string_view proven
                   {std::string_view(header.data(), header.size()), graph, provenance, result});
   }
   absl::Status status = Write(FrameType::kGraph, graph);
+  faults::FaultPoint(faults::Stage::kAnswerMiddle);
   if (status.ok()) status = Write(FrameType::kProvenance, provenance);
   if (status.ok()) status = Write(FrameType::kResult, result);
   return status.ok() ? End() : status;

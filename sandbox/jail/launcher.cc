@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "sandbox/channel/unique_fd.h"
+#include "sandbox/faults/fault_point.h"
 #include "sandbox/jail/control.h"
 #include "sandbox/jail/namespaces.h"
 #include "sandbox/jail/spawner.h"
@@ -97,6 +98,7 @@ void Launcher::HandleSpawn(const Message& request) {
   Message answer;
   answer.id = request.id;
   Child child;
+  faults::FaultPoint(faults::Stage::kSpawning);
   if (const CallResult failed = spawner_.Spawn(ModeFor(request.urgent), &child)) {
     answer.kind = MessageKind::kFailed;
     answer.SetText(failed->Describe());
@@ -104,6 +106,7 @@ void Launcher::HandleSpawn(const Message& request) {
     return;
   }
   workers_.emplace_back(child.pid, request.id);
+  faults::FaultPoint(faults::Stage::kSpawned);
   answer.kind = MessageKind::kSpawned;
   Send(answer, {child.channel.get(), child.pidfd.get()});
 }
@@ -125,6 +128,7 @@ void Launcher::Reap() {
     const auto worker = std::find_if(workers_.begin(), workers_.end(),
                                      [pid](const auto& entry) { return entry.first == pid; });
     if (worker == workers_.end()) continue;
+    faults::FaultPoint(faults::Stage::kReaped);
     Message message;
     message.kind = MessageKind::kExited;
     message.id = worker->second;

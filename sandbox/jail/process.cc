@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "sandbox/faults/fault_point.h"
 #include "sandbox/jail/exit_codes.h"
 #include "sandbox/jail/launcher.h"
 #include "sandbox/jail/raw_syscall.h"
@@ -36,14 +37,17 @@ void RunWorker(const WorkerSetup& setup, const WorkerProgram& program) {
 #ifndef LOADLOCK_SANITIZED  // Its run-time library would take the numbers of the job's descriptors.
   if (program.warm_up != nullptr) program.warm_up();
 #endif
+  faults::FaultPoint(faults::Stage::kLockedDown);
   if (!writer.Ready(layers).ok()) RawExit(kExitChannel);
   absl::StatusOr<channel::ReceivedJob> job = channel::ReceiveJob(channel::kChannelFd);
   if (!job.ok()) {
     // Closed without a job: an idle worker that nobody needs any more.
     RawExit(absl::IsCancelled(job.status()) ? kExitUnused : kExitChannel);
   }
+  faults::FaultPoint(faults::Stage::kJobRead);
   const int code = program.body(*job, writer);
   // The end of a process takes as long as a small job. The daemon says when there is time for it.
+  if (code == kExitOk) faults::FaultPoint(faults::Stage::kAnswerComplete);
   if (code == kExitOk) channel::AwaitClose(channel::kChannelFd);
   // No destructors, no atexit: the kernel takes everything back at once.
   RawExit(code);

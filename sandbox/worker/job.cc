@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "loadlock/v1/worker.pb.h"
 #include "sandbox/bytes/budget.h"
+#include "sandbox/faults/fault_point.h"
 #include "sandbox/formats/format.h"
 #include "sandbox/graph/builder.h"
 #include "sandbox/graph/decoded_file.h"
@@ -151,6 +152,7 @@ int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer) {
   input.budget = &budget;
   formats::Output output;
   output.graph = &builder;
+  faults::FaultPoint(faults::Stage::kParsing);
   formats::Parse(input, &output);
   if (decoded->error() == EFBIG) return jail::kExitFileLimit;
 
@@ -160,6 +162,7 @@ int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer) {
   result.set_decoded_size(decoded->size());
   // Unmaps it: the daemon cannot seal a file that is still mapped here.
   decoded.reset();
+  faults::FaultPoint(faults::Stage::kParsed);
   return Send(encoded, result, writer) ? jail::kExitOk : jail::kExitChannel;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/observe/error.h"
 #include "server/pipeline/findings.h"
 #include "server/store/memfd.h"
@@ -95,6 +96,7 @@ absl::StatusOr<jail::Worker> JailRunner::HandOver(const RunRequest& request,
       return observe::Error(absl::StatusCode::kUnavailable, "NO_WORKER",
                             absl::StrCat("no worker: ", std::string(worker.status().message())));
     }
+    faults::FaultPoint(faults::Stage::kWorkerAcquired);
     lost = channel::SendJob(worker->channel(), job, request.artifact_fd, request.decoded_fd);
     if (lost.ok()) return worker;
     if (!absl::IsUnavailable(lost)) break;
@@ -112,10 +114,12 @@ absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
   const SteadyTime acquired = SteadyTime::Now();
   result.wait_for_worker = acquired - start;
   if (!worker.ok()) return worker.status();
+  faults::FaultPoint(faults::Stage::kJobSent);
   const channel::ReadOutcome outcome = channel::ReadWorkerOutput(
       worker->channel(), ChannelLimits(request.job), deadline, request.cancelled, &result.output);
   result.parse = SteadyTime::Now() - acquired;
   if (outcome.kind == Kind::kComplete) {
+    faults::FaultPoint(faults::Stage::kOutputRead);
     TakeDecoded(*worker, request, &result);
     result.worker = *std::move(worker);
     return result;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/observe/error.h"
 #include "server/observe/text.h"
 #include "server/pipeline/findings.h"
@@ -90,6 +91,7 @@ absl::StatusOr<Vetted> Vetter::Decide(Request& request) const {
     absl::StatusOr<std::string> digest = run.artifact.Sha256();
     if (!digest.ok()) return digest.status();
     report.set_sha256(*digest);
+    faults::FaultPoint(faults::Stage::kHashed);
     return !request.expected_sha256.empty() && *digest != request.expected_sha256;
   };
   // A small artifact's digest is known already, so a wrong one need not be parsed.
@@ -151,6 +153,7 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
   absl::StatusOr<admission::Reservation> reserved = parts_.gate->Reserve(run->grant.total());
   if (!reserved.ok()) return reserved.status();
   run->vetted.reservation = *std::move(reserved);
+  faults::FaultPoint(faults::Stage::kOpened);
   if (request.upload) {
     run->artifact = *std::move(request.upload);
     return absl::OkStatus();
@@ -189,6 +192,7 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
   const SteadyTime start = SteadyTime::Now();
   absl::Status status = Judge(*result, run);
   SetDuration(SteadyTime::Now() - start, timing.mutable_verify());
+  faults::FaultPoint(faults::Stage::kVerified);
   if (result->worker) result->worker->Finish();
   return status;
 }

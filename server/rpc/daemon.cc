@@ -21,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "sandbox/jail/jail.h"
 #include "server/observe/request_id.h"
 #include "server/rpc/fd_server.h"
@@ -255,6 +256,7 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
   drain_end_ = clock::SteadyTime::Now() + patience;
   gate_->Drain();
   SetHealth(false);
+  faults::FaultPoint(faults::Stage::kDraining);
   loop_->SetTick(kDrainTick, [this] { DrainTick(); });
   DrainTick();
 }

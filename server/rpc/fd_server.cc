@@ -14,6 +14,7 @@
 
 #include "absl/time/clock.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/fd_protocol.h"
 
@@ -89,11 +90,13 @@ void FdServer::Answer(int fd) {
     if (found.ok()) model = *std::move(found);
   }
   if (model != nullptr) {
+    faults::FaultPoint(faults::Stage::kFdAsked);
     answer = {HandOverStatus::kOk, model->artifact_size, model->decoded_size};
     descriptors.push_back(model->artifact.get());
     if (model->decoded_size > 0) descriptors.push_back(model->decoded.get());
   }
   if (got > 0) Send(fd, answer, descriptors);
+  if (model != nullptr) faults::FaultPoint(faults::Stage::kFdHanded);
   loop_->Unwatch(fd);
   waiting_.erase(fd);
 }

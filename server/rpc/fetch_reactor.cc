@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sandbox/faults/fault_point.h"
 #include "server/rpc/grpc_status.h"
 #include "server/rpc/model_reply.h"
 
@@ -15,11 +16,13 @@ FetchReactor::FetchReactor(const v1::FetchModelRequest& request,
       pieces_(model_->graph),
       graph_done_(request.skip_graph()),
       buffer_(request.skip_buffers() ? model_->graph.buffer_lengths_size() : 0) {
+  faults::FaultPoint(faults::Stage::kFetchBegun);
   WriteNext();
 }
 
 void FetchReactor::OnWriteDone(bool ok) {
   if (ok) {
+    faults::FaultPoint(faults::Stage::kFetchMiddle);
     WriteNext();
   } else {
     // The caller has gone.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/observe/error.h"
 #include "server/rpc/fetch_reactor.h"
 #include "server/rpc/grpc_status.h"
@@ -82,14 +83,18 @@ absl::Status CheckPath(const std::string& path) {
 
 template <typename Reactor, typename Work>
 void Service::Submit(Reactor* reactor, Work work) {
+  faults::FaultPoint(faults::Stage::kReceived);
   absl::StatusOr<admission::Slot> slot = parts_.gate->Enter();
   if (!slot.ok()) return reactor->Finish(ToGrpc(slot.status()));
   auto held = std::make_shared<admission::Slot>(*std::move(slot));
   parts_.executor->Submit([reactor, held = std::move(held), work = std::move(work)]() mutable {
+    faults::FaultPoint(faults::Stage::kAdmitted);
     const grpc::Status status = ToGrpc(work());
     // The place is free before the caller can ask again.
     held.reset();
+    faults::FaultPoint(faults::Stage::kAnswering);
     reactor->Finish(status);
+    faults::FaultPoint(faults::Stage::kAnswered);
   });
 }
 
@@ -133,6 +138,7 @@ absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, bool 
     return absl::OkStatus();
   absl::StatusOr<NewLease> lease = parts_.leases->Add(caller, model, lifetime);
   if (!lease.ok()) return lease.status();
+  faults::FaultPoint(faults::Stage::kLeased);
   response->mutable_lease()->set_token(lease->token);
   SetTimestamp(lease->expires, response->mutable_lease()->mutable_expires());
   if (caller.uid) response->mutable_lease()->set_fd_socket(parts_.fd_socket);
@@ -280,6 +286,7 @@ ServerUnaryReactor* Service::UnloadModel(CallbackServerContext* context,
                                          v1::UnloadModelResponse* /*response*/) {
   absl::StatusOr<Caller> caller = WhoCalls(*context);
   if (!caller.ok()) return Answer(context, caller.status());
+  faults::FaultPoint(faults::Stage::kUnloading);
   return Answer(context, parts_.leases->End(request->token(), *caller));
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/admission/gate.h"
 #include "server/observe/error.h"
 #include "server/rpc/grpc_status.h"
@@ -79,6 +80,7 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
       upload_->header = std::move(message_);
     }
     message_.Clear();
+    faults::FaultPoint(faults::Stage::kUploading);
     return absl::OkStatus();
   }
 

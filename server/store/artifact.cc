@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/clock/steady_time.h"
+#include "sandbox/faults/fault_point.h"
 #include "server/observe/error.h"
 #include "server/store/hash_task.h"
 #include "server/store/memfd.h"
@@ -127,7 +128,9 @@ absl::Status Intake::Take(absl::string_view bytes) {
 absl::StatusOr<Artifact> Intake::Finish() {
   Artifact artifact;
   if (hashing_ != nullptr) hashing_->Close();
+  faults::FaultPoint(faults::Stage::kCopied);
   if (absl::Status status = Seal(fd_.get()); !status.ok()) return status;
+  faults::FaultPoint(faults::Stage::kSealed);
   absl::StatusOr<channel::UniqueFd> reader = ReadOnly(fd_);
   if (!reader.ok()) return reader.status();
   artifact.fd_ = *std::move(reader);

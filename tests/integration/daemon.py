@@ -8,8 +8,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import grpc
@@ -83,6 +84,10 @@ class Stub:
 class Daemon:
     """One loadlockd in a folder of its own; `root` is the folder it may open files in."""
 
+    program = "loadlockd"
+    # What is added to the environment.
+    environment: Mapping[str, str] = MappingProxyType({})
+
     def __init__(
         self, *flags: str, config: str | None = None, base: Path | None = None, pass_fds: tuple[int, ...] = ()
     ) -> None:
@@ -108,8 +113,9 @@ class Daemon:
         self.run.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(BIN / "loadlockd"), *self.flags, "--ready-fd", str(write)],
+                [str(BIN / self.program), *self.flags, "--ready-fd", str(write)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(write, *self.pass_fds),
+                env={**os.environ, **self.environment},
             )  # fmt: skip
         os.close(write)
         os.set_blocking(read, True)

@@ -23,21 +23,28 @@ ALLOWED = {
     "sandbox/graph": ("sandbox/bytes", "loadlock/v1"),
     "sandbox/decoders": ("sandbox/bytes", "sandbox/graph", "loadlock/v1"),
     "sandbox/formats": ("sandbox/bytes", "sandbox/graph", "sandbox/decoders", "loadlock/v1"),
-    "sandbox/channel": (),
-    "sandbox/jail": ("sandbox/channel",),
+    "sandbox/clock": (),
+    "sandbox/faults": (),
+    "sandbox/channel": ("sandbox/clock", "sandbox/faults"),
+    "sandbox/jail": ("sandbox/channel", "sandbox/clock", "sandbox/faults"),
     "sandbox/worker": ("sandbox/", "loadlock/v1"),
     "server/config": ("loadlock/v1", "google/protobuf", "sandbox/jail/tier.h"),
-    "server/observe": ("server/config", "sandbox/channel", "loadlock/v1", "google/"),
+    "server/observe": ("server/config", "sandbox/channel", "sandbox/clock", "loadlock/v1", "google/"),
     "server/policy": ("loadlock/v1", "google/protobuf"),
     "server/verify": ("server/observe", "server/policy", "loadlock/v1", "google/protobuf", "sandbox/bytes"),
-    "server/store": ("server/config", "server/observe", "sandbox/channel", "loadlock/v1"),
+    "server/store": (
+        "server/config", "server/observe", "sandbox/channel", "sandbox/clock", "sandbox/faults",
+        "loadlock/v1",
+    ),
     "server/admission": ("server/config", "server/observe", "server/policy", "loadlock/v1"),
     "server/pipeline": (
         "server/admission", "server/config", "server/observe", "server/policy", "server/store",
-        "server/verify", "sandbox/channel", "sandbox/jail", "loadlock/v1", "google/",
+        "server/verify", "sandbox/channel", "sandbox/clock", "sandbox/faults", "sandbox/jail",
+        "loadlock/v1", "google/",
     ),
     "server/rpc": (
-        "server/", "sandbox/channel", "sandbox/jail", "loadlock/v1", "google/",
+        "server/", "sandbox/channel", "sandbox/clock", "sandbox/faults", "sandbox/jail", "loadlock/v1",
+        "google/",
     ),
     "client/cpp": ("loadlock/v1", "google/"),
     "client/cli": ("client/cpp", "loadlock/v1", "google/"),
@@ -142,6 +149,18 @@ def test_the_daemon_links_no_decompressor() -> None:
 def test_the_worker_links_them() -> None:
     """As above: else names that no library has would pass."""
     assert set(DECOMPRESSORS.findall(symbols("loadlock-worker"))) == {"BZ2_", "lzma_", "LZ4F_", "LZ4_"}
+
+
+# What tells a process that it was built with fault points: the call, and how it finds the test.
+FAULTS = re.compile(rb"FaultPoint|LOADLOCK_FAULTS|fetch-middle|answer-middle|answer-complete")
+
+
+@pytest.mark.parametrize("binary", ["loadlockd", "loadlock-worker"])
+def test_no_binary_knows_of_fault_points(binary: str) -> None:
+    """Nor of their names. The same binaries with them do, or this could pass for want of a trace."""
+    assert not FAULTS.search((BUILD / "bin" / binary).read_bytes())
+    found = set(FAULTS.findall((BUILD / "bin" / f"{binary}-faults").read_bytes()))
+    assert {b"FaultPoint", b"fetch-middle", b"answer-middle", b"answer-complete"} <= found
 
 
 def test_release_binaries_are_hardened() -> None:
