@@ -53,18 +53,10 @@ class Environment:
         absent = [program for program in self.needs if shutil.which(program) is None]
         if absent:
             return f"not installed: {', '.join(absent)}"
-        for path in (workspace.root, workspace.build):
-            if os.geteuid() == 0 and self.user != 0 and not self.needs and not readable(path):
-                return f"user {self.user} may not read {path}"
-        tried = subprocess.run(
-            self.enter(workspace, ["/bin/true"]), capture_output=True, text=True, timeout=120, check=False
-        )
+        files = (workspace.root / "tests" / "pytest.ini", workspace.build / "bin" / "loadlockd")
+        read = self.enter(workspace, ["/bin/head", "--quiet", "--bytes=0", *map(str, files)])
+        tried = subprocess.run(read, capture_output=True, text=True, timeout=120, check=False)
         return "" if tried.returncode == 0 else f"does not start: {tried.stderr.strip()[-500:]}"
-
-
-def readable(folder: Path) -> bool:
-    test = [*AS_USER, "test", "-r", str(folder), "-a", "-x", str(folder)]
-    return subprocess.run(test, check=False).returncode == 0
 
 
 def as_root(workspace: Workspace, command: Sequence[str]) -> list[str]:

@@ -112,7 +112,7 @@ def test_a_stopped_worker_meets_the_deadline() -> None:
     config = "limits { max_wall_time { seconds: 2 } }"
     with Daemon("--log-level", "error", config=config) as daemon:
         slow = str(daemon.write("slow.joblib", slow_artifact()))
-        before = daemon.holdings()
+        before = daemon.full_pool()
         call = daemon.stub.future("AuditModel", pb.AuditModelRequest(path=slow))
         pid = busy_worker(daemon)
         os.kill(pid, signal.SIGSTOP)
