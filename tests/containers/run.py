@@ -61,7 +61,8 @@ def run_tests(environment: Environment, workspace: Workspace, results: Path, lon
     file = workspace.home / "results.xml"
     command = [
         sys.executable, "-m", "pytest", "-q", "-c", str(TESTS / "pytest.ini"), "--rootdir", str(TESTS),
-        "--junitxml", str(file), "-o", f"junit_suite_name={environment.name}", "--durations=5",
+        "--basetemp", str(workspace.home / "t"), "--junitxml", str(file), "-o",
+        f"junit_suite_name={environment.name}", "--durations=5",
         *map(str, chosen),
     ]  # fmt: skip
     if environment.user != 0:

@@ -173,6 +173,7 @@ def test_a_stopped_launcher_fails_requests_in_time(own: Daemon) -> None:
 
 def test_the_daemon_killed_leaves_no_process() -> None:
     daemon = Daemon("--log-level", "error").start()
+    daemon.full_pool()
     children = daemon.children()
     assert len(children) >= 2
     os.kill(daemon.pid, signal.SIGKILL)
