@@ -26,9 +26,18 @@ from containers.environments import ALL, Environment, Workspace, podman  # noqa:
 ROOT = TESTS.parent
 BUILD = Path(os.environ.get("LOADLOCK_BUILD", ROOT / "build" / "release")).absolute()
 # What differs from one environment to another: processes, limits, sockets, descriptors, signals.
-CORE = ("test_processes.py", "test_leases.py", "test_artifacts.py")
-# An environment takes a minute for everything.
-SECONDS = 1800
+CORE = (
+    "test_artifacts.py",
+    "test_leases.py",
+    "test_exhaustion.py::test_no_process_can_be_made",
+    "test_processes.py::test_a_killed_worker_is_a_refusal",
+    "test_processes.py::test_all_warm_workers_killed",
+    "test_processes.py::test_the_launcher_killed",
+    "test_processes.py::test_the_daemon_killed_leaves_no_process",
+    "test_processes.py::test_a_worker_holds_nothing",
+)
+# Everything takes a few minutes in each.
+SECONDS = 3600
 
 
 def make_workspace(base: Path) -> Workspace:
