@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <ostream>
 
+#include "client/cli/text.h"
+
 #ifndef LOADLOCK_VERSION
 #error "LOADLOCK_VERSION is set by the build"
 #endif
@@ -114,6 +116,11 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv, 
   app.footer(kFooter);
   const Commands commands = AddCommands(&app, &options);
   app.require_subcommand(1);
+  // A shell makes an option of a file whose name begins with "-", so that arguments are hostile
+  // too.
+  app.failure_message([](const CLI::App* /*app*/, const CLI::Error& error) {
+    return Printable(error.what()) + "\nRun with --help for more information.\n";
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

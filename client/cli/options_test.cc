@@ -86,6 +86,19 @@ TEST(ParseOptions, AWrongCommandLineIsNeverAccepted) {
   }
 }
 
+// `loadlock audit *` in a folder with a file of such a name.
+TEST(ParseOptions, WhatItCannotReadIsEscaped) {
+  for (const char* hostile :
+       {"--\x1b]0;pwned\x07", "-\x1b[2J", "--a\nb", "--\u202egpj", "--\xff"}) {
+    const Parsed parsed = Parse({"audit", "f", hostile});
+    EXPECT_TRUE(parsed.Failed());
+    EXPECT_THAT(parsed.err, HasSubstr("\\"));
+    for (const char* raw : {"\x1b", "\x07", "\u202e", "\xff", "a\nb"}) {
+      EXPECT_THAT(parsed.err, testing::Not(HasSubstr(raw)));
+    }
+  }
+}
+
 TEST(ParseOptions, HelpSaysHowItEnds) {
   for (const auto& line : std::vector<std::vector<const char*>>{
            {"--help"}, {"audit", "--help"}, {"inspect", "-h"}, {"info", "--help"}}) {

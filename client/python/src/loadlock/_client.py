@@ -308,7 +308,18 @@ class _Connection:
         name = os.fspath(path)
         if not isinstance(name, str):
             raise TypeError("path must be a str or a PathLike of str")
-        return str(Path(name).resolve() if self._daemon is not None else Path(name).absolute())
+        found = str(Path(name).resolve() if self._daemon is not None else Path(name).absolute())
+        if not _is_utf8(found):
+            raise Error("the path is not UTF-8, so it cannot be sent", reason="INVALID_FIELD")
+        return found
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _serialized(message: Any) -> bytes:
