@@ -7,13 +7,14 @@
 #include "sandbox/bytes/utf8.h"
 #include "sandbox/decoders/pickle/machine.h"
 #include "sandbox/decoders/pickle/text.h"
+#include "sandbox/graph/encoder.h"
 
 namespace loadlock::pickle {
 namespace {
 
 // Real models hold ints of at most 128 bits (random state). Arithmetic on huge ints is
-// quadratic in every consumer.
-constexpr uint64_t kMaxLongBytes = 64 * 1024;
+// quadratic in every consumer, and a graph carries none that is longer than a blob.
+constexpr uint64_t kMaxLongBytes = graph::kMaxBlobBytes;
 
 // Longest text of a protocol 0 string. The line is scanned once and copied.
 constexpr size_t kMaxTextLine = size_t{1} << 30;

@@ -121,16 +121,32 @@ bool ParseDecimal(Line line, std::vector<uint8_t>* out) {
   const Line digits = negative ? line.subspan(1) : line;
   if (digits.size() > kMaxDecimalDigits || !IsCanonicalDigits(digits)) return false;
   if (negative && digits[0] == '0') return false;  // C's INT reads "-0" as False
-  std::vector<uint8_t> number;
-  for (const uint8_t c : digits) {
-    uint32_t carry = c - uint32_t{'0'};
-    for (uint8_t& byte : number) {
-      carry += uint32_t{byte} * 10;
-      byte = static_cast<uint8_t>(carry);
-      carry >>= 8;
+  // Nine digits and four bytes at a time: the square of the digits is what counts, and a file may
+  // hold many of the longest numbers.
+  constexpr size_t kDigits = 9;
+  std::vector<uint32_t> limbs;
+  for (size_t at = 0; at < digits.size();) {
+    const size_t count = (digits.size() - at - 1) % kDigits + 1;
+    uint64_t carry = 0;
+    uint64_t factor = 1;
+    for (const uint8_t c : digits.subspan(at, count)) {
+      carry = carry * 10 + (c - uint64_t{'0'});
+      factor *= 10;
     }
-    if (carry != 0) number.push_back(static_cast<uint8_t>(carry));
+    for (uint32_t& limb : limbs) {
+      carry += limb * factor;
+      limb = static_cast<uint32_t>(carry);
+      carry >>= 32;
+    }
+    if (carry != 0) limbs.push_back(static_cast<uint32_t>(carry));
+    at += count;
   }
+  std::vector<uint8_t> number;
+  for (const uint32_t limb : limbs) {
+    for (int shift = 0; shift < 32; shift += 8)
+      number.push_back(static_cast<uint8_t>(limb >> shift));
+  }
+  while (!number.empty() && number.back() == 0) number.pop_back();
   number.push_back(0);  // sign
   if (negative) Negate(&number);
   *out = std::move(number);
