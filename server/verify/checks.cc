@@ -95,7 +95,13 @@ class GraphChecker {
         findings_->Error(id, {"STATE_RULE", "a key or member is no plain value", "", "", ""});
         return;
       }
-      if (!view_.Spend(hash_cost_.Of(operands[i]))) return;
+    }
+    const auto kind = stride == 2 ? HashTable::Kind::kDict : HashTable::Kind::kSet;
+    if (hash_cost_.Collide(operands, stride, kind)) {
+      findings_->Error(id, {"HASH_COLLISIONS",
+                            "so many keys or members collide that Python would "
+                            "compare each with each",
+                            "", "", ""});
     }
   }
 
