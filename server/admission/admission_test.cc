@@ -104,6 +104,11 @@ TEST(GrantTest, GrowsWithTheArtifactUpToTheLimits) {
   const Grant large = GrantFor(std::numeric_limits<uint64_t>::max() / 2, limits);
   EXPECT_EQ(large.decoded_bytes, limits.max_decoded_bytes);
   EXPECT_EQ(large.heap_bytes, limits.max_heap_bytes);
+  EXPECT_EQ(large.nodes, limits.max_nodes);
+  EXPECT_EQ(small.nodes, config::kNodesBase + 1000 * config::kNodesPerByte);
+  EXPECT_GT(small.total(), small.decoded_bytes + small.heap_bytes + small.nodes * 24);
+  // One caller's share of running requests fits its share of the bytes.
+  EXPECT_LE(small.total() * 12, limits.max_total_bytes / 4 * 3);
   // The largest artifact can be taken at all.
   EXPECT_LE(GrantFor(limits.max_artifact_bytes, limits).total(), limits.max_total_bytes);
 }
@@ -112,8 +117,10 @@ TEST(GrantTest, SmallLimitsRule) {
   config::LimitSettings limits;
   limits.max_decoded_bytes = 5;
   limits.max_heap_bytes = 7;
+  limits.max_nodes = 9;
   EXPECT_EQ(GrantFor(0, limits).decoded_bytes, 5U);
   EXPECT_EQ(GrantFor(1 << 30, limits).heap_bytes, 7U);
+  EXPECT_EQ(GrantFor(0, limits).nodes, 9U);
 }
 
 }  // namespace

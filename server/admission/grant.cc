@@ -17,11 +17,13 @@ uint64_t Scaled(uint64_t size, uint64_t base, uint64_t per_byte, uint64_t limit)
 }  // namespace
 
 Grant GrantFor(uint64_t artifact_size, const config::LimitSettings& limits) {
-  return Grant{.artifact_bytes = artifact_size,
-               .decoded_bytes = Scaled(artifact_size, config::kDecodedBase, config::kDecodedPerByte,
-                                       limits.max_decoded_bytes),
-               .heap_bytes = Scaled(artifact_size, config::kHeapBase, config::kHeapPerByte,
-                                    limits.max_heap_bytes)};
+  return Grant{
+      .artifact_bytes = artifact_size,
+      .decoded_bytes = Scaled(artifact_size, config::kDecodedBase, config::kDecodedPerByte,
+                              limits.max_decoded_bytes),
+      .heap_bytes =
+          Scaled(artifact_size, config::kHeapBase, config::kHeapPerByte, limits.max_heap_bytes),
+      .nodes = Scaled(artifact_size, config::kNodesBase, config::kNodesPerByte, limits.max_nodes)};
 }
 
 }  // namespace loadlock::admission

@@ -12,9 +12,13 @@ struct Grant {
   uint64_t artifact_bytes = 0;
   uint64_t decoded_bytes = 0;
   uint64_t heap_bytes = 0;
+  // A worker's nodes are not part of its heap budget.
+  uint64_t nodes = 0;
 
   // What is reserved while the request runs.
-  uint64_t total() const { return artifact_bytes + decoded_bytes + heap_bytes; }
+  uint64_t total() const {
+    return artifact_bytes + decoded_bytes + heap_bytes + nodes * config::kBytesPerNode;
+  }
 };
 
 // Base plus a factor times the size (server/config/defaults.h), at most the configured limits.

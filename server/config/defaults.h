@@ -74,6 +74,11 @@ inline constexpr uint64_t kDecodedPerByte = 1032;
 // Heap: the dictionary of xz -9 takes 64 MiB; one byte of a pickle makes at most one node.
 inline constexpr uint64_t kHeapBase = 128 * kMiB;
 inline constexpr uint64_t kHeapPerByte = 128;
+// Nodes: no byte of a pickle makes more than one, and models compress ten times at best, so that
+// only the small file of a bomb is held below kMaxNodes.
+inline constexpr uint64_t kNodesBase = 4'000'000;
+inline constexpr uint64_t kNodesPerByte = 16;
+inline constexpr uint64_t kBytesPerNode = 24;
 
 }  // namespace loadlock::config
 

@@ -173,7 +173,7 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
   RunRequest job;
   job.job.set_artifact_size(run->artifact.size());
   job.job.set_max_decoded_bytes(run->grant.decoded_bytes);
-  job.job.set_max_nodes(parts_.limits.max_nodes);
+  job.job.set_max_nodes(run->grant.nodes);
   job.job.set_max_heap_bytes(run->grant.heap_bytes);
   job.job.set_max_depth(parts_.limits.max_depth);
   job.artifact_fd = run->artifact.fd().get();
@@ -217,7 +217,7 @@ absl::Status Vetter::Judge(const RunResult& result, Run* run) const {
   input.result = *std::move(decoded_result);
   input.buffers = {.artifact = artifact->bytes(), .decoded = decoded->bytes()};
   input.policy = run->policy;
-  input.caps.max_nodes = parts_.limits.max_nodes;
+  input.caps.max_nodes = run->grant.nodes;
   input.caps.max_depth = parts_.limits.max_depth;
   input.caps.max_memory_bytes = run->grant.heap_bytes;
   absl::StatusOr<verify::Verdict> verdict = verify::Verify(input);

@@ -155,7 +155,7 @@ TEST_F(VetTest, JobCarriesTheGrant) {
   EXPECT_EQ(runner_.last_job.artifact_size(), 3U);
   EXPECT_EQ(runner_.last_job.max_decoded_bytes(), grant.decoded_bytes);
   EXPECT_EQ(runner_.last_job.max_heap_bytes(), grant.heap_bytes);
-  EXPECT_EQ(runner_.last_job.max_nodes(), limits_.max_nodes);
+  EXPECT_EQ(runner_.last_job.max_nodes(), admission::GrantFor(3, limits_).nodes);
   EXPECT_EQ(runner_.last_job.max_depth(), limits_.max_depth);
 }
 
