@@ -25,7 +25,8 @@ constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 bool IsBusy(const absl::Status& status) {
   if (!absl::IsResourceExhausted(status)) return false;
   const std::string limit = client::ErrorMetadata(status, "limit");
-  return limit == "max_queued_requests" || limit == "max_total_bytes";
+  return limit == "max_queued_requests" || limit == "max_total_bytes" ||
+         limit == "max_caller_percent";
 }
 
 // The daemon may not read what this user may.

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/admission/shared_budget.h"
 
 namespace loadlock::admission {
 
@@ -19,6 +20,8 @@ struct Capacity {
   uint32_t max_running_requests = 0;
   uint32_t max_queued_requests = 0;
   uint64_t max_total_bytes = 0;
+  // The most that one caller may have of what others leave of each; 100: all.
+  uint32_t max_caller_percent = 100;
 };
 
 class Gate;
@@ -33,9 +36,10 @@ class Slot {
 
  private:
   friend class Gate;
-  explicit Slot(Gate* gate) : gate_(gate) {}
+  Slot(Gate* gate, const Principal& caller) : gate_(gate), caller_(caller) {}
 
   Gate* gate_ = nullptr;
+  Principal caller_;
 };
 
 // Bytes out of max_total_bytes; given back when it goes out of scope. Must not outlive the Gate.
@@ -52,25 +56,32 @@ class Reservation {
 
  private:
   friend class Gate;
-  Reservation(Gate* gate, uint64_t bytes) : gate_(gate), bytes_(bytes) {}
+  Reservation(Gate* gate, const Principal& caller, uint64_t bytes)
+      : gate_(gate), caller_(caller), bytes_(bytes) {}
 
   Gate* gate_ = nullptr;
+  Principal caller_;
   uint64_t bytes_ = 0;
 };
+
+// UNAVAILABLE: the daemon is shutting down.
+absl::Status Draining();
 
 // Thread safe.
 class Gate {
  public:
-  explicit Gate(const Capacity& capacity) : capacity_(capacity) {}
+  explicit Gate(const Capacity& capacity);
 
-  // RESOURCE_EXHAUSTED when running and queue are full, UNAVAILABLE while draining.
-  absl::StatusOr<Slot> Enter();
+  // RESOURCE_EXHAUSTED when running and queue are full or the caller has its share of them,
+  // UNAVAILABLE while draining.
+  absl::StatusOr<Slot> Enter(const Principal& caller);
 
-  // RESOURCE_EXHAUSTED when max_total_bytes would be exceeded; says whether waiting can help.
-  absl::StatusOr<Reservation> Reserve(uint64_t bytes);
+  // RESOURCE_EXHAUSTED when max_total_bytes or the caller's share would be exceeded; says whether
+  // waiting can help.
+  absl::StatusOr<Reservation> Reserve(const Principal& caller, uint64_t bytes);
 
-  // Adds `bytes` to a reservation of this gate, or to an empty one; errors as Reserve.
-  absl::Status Grow(Reservation* reservation, uint64_t bytes);
+  // Adds `bytes` to a reservation of this gate and caller, or to an empty one; errors as Reserve.
+  absl::Status Grow(Reservation* reservation, const Principal& caller, uint64_t bytes);
 
   // From now on Enter answers UNAVAILABLE.
   void Drain();
@@ -86,14 +97,14 @@ class Gate {
  private:
   friend class Slot;
   friend class Reservation;
-  void Leave();
-  void GiveBack(uint64_t bytes);
+  void Leave(const Principal& caller);
+  void GiveBack(const Principal& caller, uint64_t bytes);
 
   const Capacity capacity_;
   mutable std::mutex mutex_;  // Guards what follows.
   mutable std::condition_variable idle_;
-  uint64_t places_taken_ = 0;
-  uint64_t reserved_ = 0;
+  SharedBudget places_;
+  SharedBudget bytes_;
   bool draining_ = false;
 };
 

@@ -157,6 +157,8 @@ absl::Status TakeLimits(const ConfigFile& file, LimitSettings* out) {
       TakeDuration(file, "limits.max_lease", in.has_max_lease(), in.max_lease(), absl::Hours(24),
                    &out->max_lease),
       TakeNumber(file, "max_depth", in.max_depth(), 1U, 100'000U, &out->max_depth),
+      TakeNumber(file, "max_caller_percent", in.max_caller_percent(), 1U, 100U,
+                 &out->max_caller_percent),
   });
   if (!status.ok()) return status;
   if (out->default_lease > out->max_lease) {

@@ -29,6 +29,7 @@ struct LimitSettings {
   absl::Duration default_lease = kDefaultLease;
   absl::Duration max_lease = kMaxLease;
   uint32_t max_depth = kMaxDepth;
+  uint32_t max_caller_percent = kMaxCallerPercent;
 };
 
 struct LogSettings {

@@ -150,7 +150,8 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
                                  absl::StrCat("the artifact has ", size, " bytes"));
   }
   run->grant = admission::GrantFor(size, parts_.limits);
-  absl::StatusOr<admission::Reservation> reserved = parts_.gate->Reserve(run->grant.total());
+  absl::StatusOr<admission::Reservation> reserved =
+      parts_.gate->Reserve(request.caller, run->grant.total());
   if (!reserved.ok()) return reserved.status();
   run->vetted.reservation = *std::move(reserved);
   faults::FaultPoint(faults::Stage::kOpened);

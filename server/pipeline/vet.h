@@ -29,6 +29,8 @@ namespace loadlock::pipeline {
 struct Request {
   // For the log and the report.
   std::string id;
+  // Whose share of the budgets this is.
+  admission::Principal caller;
   // One of the three: a path under a root, bytes (which must outlive Vet), or a complete upload.
   std::string path;
   std::optional<absl::string_view> content;

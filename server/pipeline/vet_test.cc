@@ -262,7 +262,7 @@ TEST_F(VetTest, TooLargeIsExhausted) {
 }
 
 TEST_F(VetTest, ByteBudgetIsSharedByAll) {
-  const admission::Reservation others = *gate_.Reserve((uint64_t{8} << 30) - 1000);
+  const admission::Reservation others = *gate_.Reserve(std::nullopt, (uint64_t{8} << 30) - 1000);
   const absl::Status status = Vet(ForModel()).status();
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("max_total_bytes"));

@@ -17,7 +17,7 @@
 namespace loadlock::rpc {
 namespace {
 
-// Two descriptors each; keeps one user from taking all descriptors of the daemon.
+// Two descriptors each; keeps callers from taking all descriptors of the daemon.
 constexpr size_t kMaxConnections = 512;
 constexpr absl::Duration kNoDescriptors = absl::Milliseconds(10);
 
@@ -57,8 +57,12 @@ std::optional<uid_t> PeerUid(int fd) {
 }
 
 Connections::Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases,
-                         std::function<void(int fd)> adopt)
-    : loop_(loop), callers_(callers), leases_(leases), adopt_(std::move(adopt)) {}
+                         uint32_t caller_percent, std::function<void(int fd)> adopt)
+    : loop_(loop),
+      callers_(callers),
+      leases_(leases),
+      adopt_(std::move(adopt)),
+      places_(kMaxConnections, caller_percent) {}
 
 Connections::~Connections() {
   if (listener_ >= 0) loop_->Unwatch(listener_);
@@ -79,7 +83,7 @@ void Connections::Accept(int listener) {
     return;
   }
   const std::optional<uid_t> uid = PeerUid(connection.get());
-  if (!uid || open_.size() >= kMaxConnections) return;
+  if (!uid || places_.Check(*uid, 1) != admission::SharedBudget::Answer::kGranted) return;
   Adopt(std::move(connection), *uid);
 }
 
@@ -88,6 +92,7 @@ void Connections::Adopt(channel::UniqueFd connection, uid_t uid) {
   open.duplicate.Reset(fcntl(connection.get(), F_DUPFD_CLOEXEC, 3));
   if (!open.duplicate.valid()) return;
   open.grpc_fd = connection.get();
+  open.uid = uid;
   open.name = absl::StrCat("unix:", ++count_);
   const int watched = open.duplicate.get();
   const absl::Status status =
@@ -96,6 +101,7 @@ void Connections::Adopt(channel::UniqueFd connection, uid_t uid) {
   leases_->OpenConnection(open.name);
   callers_->Add(open.grpc_fd, Caller{open.name, uid});
   open_[watched] = std::move(open);
+  places_.Take(uid, 1);
   adopt_(connection.Release());
 }
 
@@ -105,6 +111,7 @@ void Connections::End(int watched) {
   if (found == open_.end()) return;
   callers_->Remove(found->second.grpc_fd, found->second.name);
   leases_->EndConnection(found->second.name);
+  places_.GiveBack(found->second.uid, 1);
   open_.erase(found);
 }
 

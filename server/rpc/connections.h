@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "server/admission/shared_budget.h"
 #include "server/rpc/event_loop.h"
 #include "server/rpc/leases.h"
 #include "server/rpc/sockets.h"
@@ -36,12 +37,13 @@ class CallerTable {
 // The user at the other end of a connected unix socket.
 std::optional<uid_t> PeerUid(int fd);
 
-// Accepts on the listener in the event loop.
+// Accepts on the listener in the event loop. A connection beyond the limit, or beyond its user's
+// share, is closed at once.
 class Connections {
  public:
   // `adopt` gives a connected, non-blocking descriptor to gRPC, which closes it. All arguments
   // must outlive this.
-  Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases,
+  Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases, uint32_t caller_percent,
               std::function<void(int fd)> adopt);
   ~Connections();
   Connections(const Connections&) = delete;
@@ -57,6 +59,7 @@ class Connections {
   struct Open {
     channel::UniqueFd duplicate;
     int grpc_fd = -1;
+    uid_t uid = 0;
     std::string name;
   };
 
@@ -67,6 +70,7 @@ class Connections {
   uint64_t count_ = 0;
   int listener_ = -1;
   absl::flat_hash_map<int, Open> open_;  // By the duplicate's number.
+  admission::SharedBudget places_;
 };
 
 }  // namespace loadlock::rpc

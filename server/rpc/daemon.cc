@@ -122,7 +122,7 @@ class Daemon {
   std::unique_ptr<pipeline::Vetter> vetter_;
   CallerTable callers_;
   std::unique_ptr<LeaseTable> leases_;
-  Streams streams_;
+  std::unique_ptr<Streams> streams_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<pipeline::Executor> executor_;  // Its tasks use the service.
   std::unique_ptr<grpc::Server> server_;
@@ -168,7 +168,8 @@ void Daemon::MakePipeline() {
   gate_ = std::make_unique<admission::Gate>(
       admission::Capacity{.max_running_requests = limits.max_running_requests,
                           .max_queued_requests = limits.max_queued_requests,
-                          .max_total_bytes = limits.max_total_bytes});
+                          .max_total_bytes = limits.max_total_bytes,
+                          .max_caller_percent = limits.max_caller_percent});
   runner_ = std::make_unique<pipeline::JailRunner>(jail_.get(), limits);
   vetter_ = std::make_unique<pipeline::Vetter>(pipeline::Parts{.limits = limits,
                                                                .roots = &roots_,
@@ -176,8 +177,10 @@ void Daemon::MakePipeline() {
                                                                .gate = gate_.get(),
                                                                .runner = runner_.get(),
                                                                .log = &log_});
-  leases_ = std::make_unique<LeaseTable>(limits.max_leases);
-  executor_ = std::make_unique<pipeline::Executor>(limits.max_running_requests);
+  leases_ = std::make_unique<LeaseTable>(limits.max_leases, limits.max_caller_percent);
+  streams_ = std::make_unique<Streams>(limits.max_caller_percent);
+  executor_ =
+      std::make_unique<pipeline::Executor>(limits.max_running_requests, limits.max_caller_percent);
   service_ = std::make_unique<Service>(ServiceParts{.limits = limits,
                                                     .fd_socket = settings_.fd_socket(),
                                                     .version = version_,
@@ -190,7 +193,7 @@ void Daemon::MakePipeline() {
                                                     .ids = &ids_,
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),
-                                                    .streams = &streams_});
+                                                    .streams = streams_.get()});
 }
 
 absl::Status Daemon::StartServer() {
@@ -252,7 +255,7 @@ absl::Status Daemon::SayReady() {
 
 void Daemon::Drain(absl::string_view why, absl::Duration patience) {
   log_.Write(observe::Level::kInfo, "draining",
-             {{"why", why}, {"running", gate_->running()}, {"streams", streams_.running()}});
+             {{"why", why}, {"running", gate_->running()}, {"streams", streams_->running()}});
   drain_end_ = clock::SteadyTime::Now() + patience;
   gate_->Drain();
   SetHealth(false);
@@ -262,7 +265,7 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
 }
 
 void Daemon::DrainTick() {
-  const bool idle = gate_->AwaitIdle(absl::ZeroDuration()) && streams_.running() == 0;
+  const bool idle = gate_->AwaitIdle(absl::ZeroDuration()) && streams_->running() == 0;
   if (idle || clock::SteadyTime::Now() >= drain_end_) loop_->Stop();
 }
 
@@ -277,9 +280,10 @@ absl::Status Daemon::Serve() {
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
   connections_ = std::make_unique<Connections>(
-      loop_.get(), &callers_, leases_.get(),
+      loop_.get(), &callers_, leases_.get(), settings_.limits.max_caller_percent,
       [this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); });
-  fd_server_ = std::make_unique<FdServer>(loop_.get(), leases_.get());
+  fd_server_ =
+      std::make_unique<FdServer>(loop_.get(), leases_.get(), settings_.limits.max_caller_percent);
   loop_->SetTick(kTick, [this] {
     leases_->Sweep();
     fd_server_->Sweep();

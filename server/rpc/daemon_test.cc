@@ -31,7 +31,7 @@ TEST_F(DaemonTest, SocketsHaveTheirModes) {
 }
 
 TEST_F(DaemonTest, SaturationIsRefusedAtOnce) {
-  Start("limits { max_running_requests: 1 max_queued_requests: 1 }");
+  Start("limits { max_running_requests: 1 max_queued_requests: 1 max_caller_percent: 100 }");
   const std::string path = folder_.Write("models/a.npy", Npy(2'000'000));
   std::atomic<int> served{0};
   std::atomic<int> exhausted{0};

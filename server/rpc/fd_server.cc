@@ -51,6 +51,9 @@ void Send(int fd, const HandOverAnswer& answer, const std::vector<int>& descript
 
 }  // namespace
 
+FdServer::FdServer(EventLoop* loop, LeaseTable* leases, uint32_t caller_percent)
+    : loop_(loop), leases_(leases), places_(kMaxWaiting, caller_percent) {}
+
 FdServer::~FdServer() {
   if (listener_ >= 0) loop_->Unwatch(listener_);
   for (const auto& [fd, waiting] : waiting_) loop_->Unwatch(fd);
@@ -69,10 +72,12 @@ void FdServer::Accept() {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) absl::SleepFor(kNoDescriptors);
     return;
   }
-  if (waiting_.size() >= kMaxWaiting) return;
+  const std::optional<uid_t> uid = PeerUid(connection.get());
+  if (!uid || places_.Check(*uid, 1) != admission::SharedBudget::Answer::kGranted) return;
   const int fd = connection.get();
   if (!loop_->Watch(fd, EPOLLIN | EPOLLRDHUP, [this, fd](uint32_t) { Answer(fd); }).ok()) return;
-  waiting_[fd] = Waiting{std::move(connection), clock::SteadyTime::Now()};
+  places_.Take(*uid, 1);
+  waiting_[fd] = Waiting{std::move(connection), *uid, clock::SteadyTime::Now()};
 }
 
 void FdServer::Answer(int fd) {
@@ -84,9 +89,10 @@ void FdServer::Answer(int fd) {
   HandOverAnswer answer;
   std::vector<int> descriptors;
   std::shared_ptr<const LeasedModel> model;
-  const std::optional<uid_t> uid = PeerUid(fd);
-  if (got == static_cast<ssize_t>(kTokenBytes) && uid) {
-    auto found = leases_->FindForUser(std::string(packet.data(), kTokenBytes), *uid);
+  const auto waiting = waiting_.find(fd);
+  if (waiting == waiting_.end()) return;
+  if (got == static_cast<ssize_t>(kTokenBytes)) {
+    auto found = leases_->FindForUser(std::string(packet.data(), kTokenBytes), waiting->second.uid);
     if (found.ok()) model = *std::move(found);
   }
   if (model != nullptr) {
@@ -97,8 +103,13 @@ void FdServer::Answer(int fd) {
   }
   if (got > 0) Send(fd, answer, descriptors);
   if (model != nullptr) faults::FaultPoint(faults::Stage::kFdHanded);
-  loop_->Unwatch(fd);
-  waiting_.erase(fd);
+  End(waiting);
+}
+
+void FdServer::End(absl::flat_hash_map<int, Waiting>::iterator waiting) {
+  loop_->Unwatch(waiting->first);
+  places_.GiveBack(waiting->second.uid, 1);
+  waiting_.erase(waiting);
 }
 
 void FdServer::Sweep() {
@@ -106,8 +117,7 @@ void FdServer::Sweep() {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     const auto current = it++;
     if (current->second.since > oldest) continue;
-    loop_->Unwatch(current->first);
-    waiting_.erase(current);
+    End(current);
   }
 }
 

@@ -40,11 +40,12 @@ class HandOverTest : public ::testing::Test {
     loop_ = *EventLoop::Create();
     stream_.emplace(*UnixListener::Bind(dir_ + "/s", SOCK_STREAM));
     packet_.emplace(*UnixListener::Bind(dir_ + "/s.fd", SOCK_SEQPACKET));
-    connections_ = std::make_unique<Connections>(loop_.get(), &callers_, &leases_, [this](int fd) {
-      adopted_.Reset(fd);
-      adopted_count_.fetch_add(1);
-    });
-    fd_server_ = std::make_unique<FdServer>(loop_.get(), &leases_);
+    connections_ =
+        std::make_unique<Connections>(loop_.get(), &callers_, &leases_, 75, [this](int fd) {
+          adopted_.Reset(fd);
+          adopted_count_.fetch_add(1);
+        });
+    fd_server_ = std::make_unique<FdServer>(loop_.get(), &leases_, 75);
     ASSERT_TRUE(connections_->Serve(*stream_).ok());
     ASSERT_TRUE(fd_server_->Serve(*packet_).ok());
     loop_->SetTick(absl::Milliseconds(5), [this] {
@@ -118,7 +119,7 @@ class HandOverTest : public ::testing::Test {
   const support::TempFolder folder_;
   const std::string dir_ = folder_.path();
   CallerTable callers_;
-  LeaseTable leases_{16};
+  LeaseTable leases_{16, 75};
   std::unique_ptr<EventLoop> loop_;
   std::optional<UnixListener> stream_;
   std::optional<UnixListener> packet_;

@@ -48,28 +48,47 @@ void LeaseTable::EndConnection(const std::string& connection) {
   for (auto it = leases_.begin(); it != leases_.end();) {
     const auto current = it++;
     if (current->second.caller.connection != connection) continue;
-    freed.push_back(std::move(current->second.model));
-    leases_.erase(current);
+    freed.push_back(Take(current));
   }
 }
 
-absl::Status LeaseTable::CheckRoom() const {
+std::shared_ptr<const LeasedModel> LeaseTable::Take(Leases::iterator lease) {
+  std::shared_ptr<const LeasedModel> model = std::move(lease->second.model);
+  places_.GiveBack(lease->second.caller.uid, 1);
+  leases_.erase(lease);
+  return model;
+}
+
+absl::Status LeaseTable::Answer(const Caller& caller,
+                                admission::SharedBudget::Answer answer) const {
+  switch (answer) {
+    case admission::SharedBudget::Answer::kGranted:
+      return absl::OkStatus();
+    case admission::SharedBudget::Answer::kFull:
+      return observe::LimitReached("max_leases", max_leases_, "no lease is free; unload models");
+    case admission::SharedBudget::Answer::kOverShare:
+      return places_.OverShare(caller.uid, "leases");
+  }
+  return absl::InternalError("unknown answer");
+}
+
+absl::Status LeaseTable::CheckRoom(const Caller& caller) const {
   const std::lock_guard lock(mutex_);
-  if (leases_.size() < max_leases_) return absl::OkStatus();
-  return observe::LimitReached("max_leases", max_leases_, "no lease is free; unload models");
+  return Answer(caller, places_.Check(caller.uid, 1));
 }
 
 absl::StatusOr<NewLease> LeaseTable::Add(const Caller& caller,
                                          std::shared_ptr<const LeasedModel> model,
                                          absl::Duration lifetime) {
   Sweep();
-  if (absl::Status status = CheckRoom(); !status.ok()) return status;
   absl::StatusOr<std::string> token = NewToken();
   if (!token.ok()) return token.status();
   const std::lock_guard lock(mutex_);
   if (caller.uid && !connections_.contains(caller.connection)) {
     return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the connection has ended");
   }
+  absl::Status status = Answer(caller, places_.Take(caller.uid, 1));
+  if (!status.ok()) return status;
   leases_[*token] = Entry{caller, clock::SteadyTime::Now() + lifetime, std::move(model)};
   return NewLease{*std::move(token), absl::Now() + lifetime};
 }
@@ -101,8 +120,7 @@ absl::Status LeaseTable::End(const std::string& token, const Caller& caller) {
   const std::lock_guard lock(mutex_);
   const Entry* entry = Lookup(token);
   if (entry == nullptr || !Same(entry->caller, caller)) return NoSuchLease();
-  freed = entry->model;
-  leases_.erase(token);
+  freed = Take(leases_.find(token));
   return absl::OkStatus();
 }
 
@@ -113,15 +131,14 @@ void LeaseTable::Sweep() {
   for (auto it = leases_.begin(); it != leases_.end();) {
     const auto current = it++;
     if (current->second.expires > now) continue;
-    freed.push_back(std::move(current->second.model));
-    leases_.erase(current);
+    freed.push_back(Take(current));
   }
 }
 
 void LeaseTable::Clear() {
-  absl::flat_hash_map<std::string, Entry> freed;
+  std::vector<std::shared_ptr<const LeasedModel>> freed;  // Outside of the lock.
   const std::lock_guard lock(mutex_);
-  freed.swap(leases_);
+  while (!leases_.empty()) freed.push_back(Take(leases_.begin()));
 }
 
 uint32_t LeaseTable::size() const {

@@ -50,15 +50,16 @@ struct NewLease {
 // Thread safe.
 class LeaseTable {
  public:
-  explicit LeaseTable(uint32_t max_leases) : max_leases_(max_leases) {}
+  LeaseTable(uint32_t max_leases, uint32_t caller_percent)
+      : max_leases_(max_leases), places_(max_leases, caller_percent) {}
 
   // Over the unix socket a lease lives at most as long as its connection, so connections are
   // announced before their first call, and ended.
   void OpenConnection(const std::string& connection);
   void EndConnection(const std::string& connection);
 
-  // RESOURCE_EXHAUSTED if there are max_leases already.
-  absl::Status CheckRoom() const;
+  // RESOURCE_EXHAUSTED if there are max_leases already, or the caller has its share of them.
+  absl::Status CheckRoom(const Caller& caller) const;
   // As CheckRoom; CANCELLED if the caller's connection has ended.
   absl::StatusOr<NewLease> Add(const Caller& caller, std::shared_ptr<const LeasedModel> model,
                                absl::Duration lifetime);
@@ -83,11 +84,16 @@ class LeaseTable {
     clock::SteadyTime expires;
     std::shared_ptr<const LeasedModel> model;
   };
+  using Leases = absl::flat_hash_map<std::string, Entry>;
   const Entry* Lookup(const std::string& token) const;
+  absl::Status Answer(const Caller& caller, admission::SharedBudget::Answer answer) const;
+  // Takes a lease out of the table; what it held is to be freed outside of the lock.
+  std::shared_ptr<const LeasedModel> Take(Leases::iterator lease);
 
   const uint32_t max_leases_;
   mutable std::mutex mutex_;
-  absl::flat_hash_map<std::string, Entry> leases_;
+  Leases leases_;
+  admission::SharedBudget places_;
   absl::flat_hash_set<std::string> connections_;
 };
 

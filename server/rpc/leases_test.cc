@@ -34,7 +34,7 @@ class LeasesTest : public ::testing::Test {
     return lease.ok() ? lease->token : std::string();
   }
 
-  LeaseTable table_{4};
+  LeaseTable table_{4, 100};
 };
 
 TEST_F(LeasesTest, TokensAreLongAndDiffer) {
@@ -107,7 +107,7 @@ TEST_F(LeasesTest, AreBounded) {
       table_.Add(kBob, std::make_shared<LeasedModel>(), absl::Minutes(1)).status();
   EXPECT_EQ(full.code(), StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(full.message()), testing::HasSubstr("max_leases (4)"));
-  EXPECT_EQ(table_.CheckRoom().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(table_.CheckRoom(kBob).code(), StatusCode::kResourceExhausted);
 }
 
 TEST_F(LeasesTest, AUserKeepsTheModelAliveBeyondTheLease) {

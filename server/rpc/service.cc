@@ -82,12 +82,12 @@ absl::Status CheckPath(const std::string& path) {
 }  // namespace
 
 template <typename Reactor, typename Work>
-void Service::Submit(Reactor* reactor, Work work) {
+void Service::Submit(Reactor* reactor, const Caller& caller, Work work) {
   faults::FaultPoint(faults::Stage::kReceived);
-  absl::StatusOr<admission::Slot> slot = parts_.gate->Enter();
+  absl::StatusOr<admission::Slot> slot = parts_.gate->Enter(caller.uid);
   if (!slot.ok()) return reactor->Finish(ToGrpc(slot.status()));
   auto held = std::make_shared<admission::Slot>(*std::move(slot));
-  parts_.executor->Submit([reactor, held = std::move(held), work = std::move(work)]() mutable {
+  auto task = [reactor, held = std::move(held), work = std::move(work)]() mutable {
     faults::FaultPoint(faults::Stage::kAdmitted);
     const grpc::Status status = ToGrpc(work());
     // The place is free before the caller can ask again.
@@ -95,7 +95,8 @@ void Service::Submit(Reactor* reactor, Work work) {
     faults::FaultPoint(faults::Stage::kAnswering);
     reactor->Finish(status);
     faults::FaultPoint(faults::Stage::kAnswered);
-  });
+  };
+  parts_.executor->Submit(caller.uid, std::move(task));
 }
 
 absl::StatusOr<Caller> Service::WhoCalls(const CallbackServerContext& context) const {
@@ -105,10 +106,12 @@ absl::StatusOr<Caller> Service::WhoCalls(const CallbackServerContext& context) c
                         "the connection has ended");
 }
 
-pipeline::Request Service::NewRequest(CallbackServerContext* context, const std::string& policy,
+pipeline::Request Service::NewRequest(CallbackServerContext* context, const Caller& caller,
+                                      const std::string& policy,
                                       const std::string& expected_sha256) const {
   pipeline::Request out;
   out.id = parts_.ids->Next();
+  out.caller = caller.uid;
   out.policy = policy;
   out.expected_sha256 = expected_sha256;
   // gRPC keeps it by the steady clock and turns it into wall time here and now.
@@ -152,9 +155,10 @@ void Service::EndUndelivered(const CallbackServerContext& context, const Caller&
   parts_.leases->End(lease.token(), caller).IgnoreError();
 }
 
-absl::Status Service::Audit(CallbackServerContext* context, const v1::AuditModelRequest& request,
+absl::Status Service::Audit(CallbackServerContext* context, const Caller& caller,
+                            const v1::AuditModelRequest& request,
                             v1::AuditModelResponse* response) const {
-  pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
+  pipeline::Request vet = NewRequest(context, caller, request.policy(), request.expected_sha256());
   if (request.has_content()) {
     if (request.content().size() > kMaxContentBytes) {
       return observe::BadField("content", "is larger than 3 MiB; use AuditUpload");
@@ -180,8 +184,10 @@ absl::Status Service::Audit(CallbackServerContext* context, const v1::AuditModel
 ServerUnaryReactor* Service::AuditModel(CallbackServerContext* context,
                                         const v1::AuditModelRequest* request,
                                         v1::AuditModelResponse* response) {
+  const absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return Answer(context, caller.status());
   ServerUnaryReactor* reactor = context->DefaultReactor();
-  Submit(reactor, [=, this] { return Audit(context, *request, response); });
+  Submit(reactor, *caller, [=, this] { return Audit(context, *caller, *request, response); });
   return reactor;
 }
 
@@ -193,8 +199,8 @@ absl::Status Service::Load(CallbackServerContext* context, const Caller& caller,
       Lifetime(request.has_lease_duration(), request.lease_duration());
   if (!lifetime.ok()) return lifetime.status();
   // Better to learn this before the work than after it.
-  if (absl::Status status = parts_.leases->CheckRoom(); !status.ok()) return status;
-  pipeline::Request vet = NewRequest(context, request.policy(), request.expected_sha256());
+  if (absl::Status status = parts_.leases->CheckRoom(caller); !status.ok()) return status;
+  pipeline::Request vet = NewRequest(context, caller, request.policy(), request.expected_sha256());
   vet.path = request.path();
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
@@ -209,20 +215,20 @@ ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
   if (!caller.ok()) return Answer(context, caller.status());
   auto* reactor =
       new UnaryReactor([=, this] { EndUndelivered(*context, *caller, response->lease()); });
-  Submit(reactor, [=, this] { return Load(context, *caller, *request, response); });
+  Submit(reactor, *caller, [=, this] { return Load(context, *caller, *request, response); });
   return reactor;
 }
 
 grpc::ServerWriteReactor<v1::FetchModelResponse>* Service::FetchModel(
     CallbackServerContext* context, const v1::FetchModelRequest* request) {
   using Refused = Refuse<grpc::ServerWriteReactor<v1::FetchModelResponse>>;
-  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
+  if (parts_.gate->draining()) return new Refused(admission::Draining());
   absl::StatusOr<Caller> caller = WhoCalls(*context);
   if (!caller.ok()) return new Refused(caller.status());
   absl::StatusOr<std::shared_ptr<const LeasedModel>> model =
       parts_.leases->Find(request->token(), *caller);
   if (!model.ok()) return new Refused(model.status());
-  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter(caller->uid);
   if (!slot.ok()) return new Refused(slot.status());
   return new FetchReactor(*request, *std::move(model), *std::move(slot));
 }
@@ -231,15 +237,17 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
     CallbackServerContext* context, v1::AuditUploadResponse* response) {
   using Reactor = UploadReactor<v1::AuditUploadRequest>;
   using Refused = Refuse<grpc::ServerReadReactor<v1::AuditUploadRequest>>;
-  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
-  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  if (parts_.gate->draining()) return new Refused(admission::Draining());
+  absl::StatusOr<Caller> caller = WhoCalls(*context);
+  if (!caller.ok()) return new Refused(caller.status());
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter(caller->uid);
   if (!slot.ok()) return new Refused(slot.status());
   const auto complete = [=, this](Reactor* reactor,
                                   const std::shared_ptr<Reactor::Upload>& upload) {
     if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
-    Submit(reactor, [=, this]() -> absl::Status {
+    Submit(reactor, *caller, [=, this]() -> absl::Status {
       pipeline::Request vet =
-          NewRequest(context, upload->header.policy(), upload->header.expected_sha256());
+          NewRequest(context, *caller, upload->header.policy(), upload->header.expected_sha256());
       vet.upload = std::move(upload->artifact);
       upload->reservation = admission::Reservation();  // Vet reserves what it needs.
       absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
@@ -248,28 +256,30 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
       return absl::OkStatus();
     });
   };
-  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete, {});
+  return new Reactor(parts_.gate, caller->uid, parts_.limits.max_artifact_bytes, *std::move(slot),
+                     complete, {});
 }
 
 grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
     CallbackServerContext* context, v1::LoadUploadResponse* response) {
   using Reactor = UploadReactor<v1::LoadUploadRequest>;
   using Refused = Refuse<grpc::ServerReadReactor<v1::LoadUploadRequest>>;
-  if (parts_.gate->draining()) return new Refused(parts_.gate->Enter().status());
+  if (parts_.gate->draining()) return new Refused(admission::Draining());
   absl::StatusOr<Caller> caller = WhoCalls(*context);
   if (!caller.ok()) return new Refused(caller.status());
-  if (absl::Status room = parts_.leases->CheckRoom(); !room.ok()) return new Refused(room);
-  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter();
+  if (absl::Status room = parts_.leases->CheckRoom(*caller); !room.ok()) return new Refused(room);
+  absl::StatusOr<StreamSlot> slot = parts_.streams->Enter(caller->uid);
   if (!slot.ok()) return new Refused(slot.status());
   const auto complete = [=, this](Reactor* reactor,
                                   const std::shared_ptr<Reactor::Upload>& upload) {
     if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
-    Submit(reactor, [=, this]() -> absl::Status {
+    Submit(reactor, *caller, [=, this]() -> absl::Status {
       const v1::LoadUploadRequest& header = upload->header;
       absl::StatusOr<absl::Duration> lifetime =
           Lifetime(header.has_lease_duration(), header.lease_duration());
       if (!lifetime.ok()) return lifetime.status();
-      pipeline::Request vet = NewRequest(context, header.policy(), header.expected_sha256());
+      pipeline::Request vet =
+          NewRequest(context, *caller, header.policy(), header.expected_sha256());
       vet.upload = std::move(upload->artifact);
       upload->reservation = admission::Reservation();  // Vet reserves what it needs.
       absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
@@ -277,8 +287,8 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
       return Lease(*caller, *lifetime, true, *std::move(vetted), response);
     });
   };
-  return new Reactor(parts_.gate, parts_.limits.max_artifact_bytes, *std::move(slot), complete,
-                     [=, this] { EndUndelivered(*context, *caller, response->lease()); });
+  return new Reactor(parts_.gate, caller->uid, parts_.limits.max_artifact_bytes, *std::move(slot),
+                     complete, [=, this] { EndUndelivered(*context, *caller, response->lease()); });
 }
 
 ServerUnaryReactor* Service::UnloadModel(CallbackServerContext* context,

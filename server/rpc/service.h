@@ -69,19 +69,20 @@ class Service final : public v1::LoadLock::CallbackService {
                                           v1::ExplainPolicyResponse* response) override;
 
  private:
-  // Runs `work` in the executor if there is a place, and finishes `reactor` with its status.
+  // Runs `work` in the executor if there is a place for `caller`, and finishes `reactor` with its
+  // status.
   template <typename Reactor, typename Work>
-  void Submit(Reactor* reactor, Work work);
+  void Submit(Reactor* reactor, const Caller& caller, Work work);
 
-  absl::Status Audit(grpc::CallbackServerContext* context, const v1::AuditModelRequest& request,
-                     v1::AuditModelResponse* response) const;
+  absl::Status Audit(grpc::CallbackServerContext* context, const Caller& caller,
+                     const v1::AuditModelRequest& request, v1::AuditModelResponse* response) const;
   absl::Status Load(grpc::CallbackServerContext* context, const Caller& caller,
                     const v1::LoadModelRequest& request, v1::LoadModelResponse* response) const;
 
   // The caller of this call; UNAVAILABLE if its connection has just ended.
   absl::StatusOr<Caller> WhoCalls(const grpc::CallbackServerContext& context) const;
-  pipeline::Request NewRequest(grpc::CallbackServerContext* context, const std::string& policy,
-                               const std::string& expected_sha256) const;
+  pipeline::Request NewRequest(grpc::CallbackServerContext* context, const Caller& caller,
+                               const std::string& policy, const std::string& expected_sha256) const;
   // Leases an accepted model and fills the answer; a model that is inline as a whole is leased only
   // if `even_if_inline`.
   template <typename Response>

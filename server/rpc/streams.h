@@ -3,13 +3,14 @@
 #ifndef LOADLOCK_SERVER_RPC_STREAMS_H_
 #define LOADLOCK_SERVER_RPC_STREAMS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/admission/shared_budget.h"
 #include "server/observe/error.h"
 
 namespace loadlock::rpc {
@@ -22,17 +23,35 @@ using StreamSlot = std::shared_ptr<void>;
 // Thread safe; must outlive its slots.
 class Streams {
  public:
-  absl::StatusOr<StreamSlot> Enter() {
-    if (running_.fetch_add(1) >= kMaxStreams) {
-      running_.fetch_sub(1);
-      return observe::LimitReached("max_streams", kMaxStreams, "too many streams are running");
+  explicit Streams(uint32_t caller_percent) : running_(kMaxStreams, caller_percent) {}
+
+  // RESOURCE_EXHAUSTED if all run, or the caller's share of them.
+  absl::StatusOr<StreamSlot> Enter(const admission::Principal& caller) {
+    const std::lock_guard lock(mutex_);
+    switch (running_.Take(caller, 1)) {
+      case admission::SharedBudget::Answer::kGranted:
+        break;
+      case admission::SharedBudget::Answer::kFull:
+        return observe::LimitReached("max_streams", kMaxStreams, "too many streams are running");
+      case admission::SharedBudget::Answer::kOverShare:
+        return running_.OverShare(caller, "streams");
     }
-    return StreamSlot(this, [](void* self) { static_cast<Streams*>(self)->running_.fetch_sub(1); });
+    return StreamSlot(this, [caller](void* self) { static_cast<Streams*>(self)->Leave(caller); });
   }
-  uint32_t running() const { return running_.load(); }
+
+  uint32_t running() const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<uint32_t>(running_.taken());
+  }
 
  private:
-  std::atomic<uint32_t> running_{0};
+  void Leave(const admission::Principal& caller) {
+    const std::lock_guard lock(mutex_);
+    running_.GiveBack(caller, 1);
+  }
+
+  mutable std::mutex mutex_;
+  admission::SharedBudget running_;  // Guarded by mutex_.
 };
 
 }  // namespace loadlock::rpc

@@ -37,9 +37,9 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
   using Complete = std::function<void(UploadReactor*, const std::shared_ptr<Upload>&)>;
 
   // `done` is called at the end of the call, and may be empty.
-  UploadReactor(admission::Gate* gate, uint64_t max_bytes, const StreamSlot& slot,
-                Complete complete, std::function<void()> done)
-      : gate_(gate), complete_(std::move(complete)), done_(std::move(done)) {
+  UploadReactor(admission::Gate* gate, const admission::Principal& caller, uint64_t max_bytes,
+                const StreamSlot& slot, Complete complete, std::function<void()> done)
+      : gate_(gate), caller_(caller), complete_(std::move(complete)), done_(std::move(done)) {
     upload_->slot = slot;
     // Large until the contrary is known: an upload exists because it is large.
     absl::StatusOr<store::Intake> intake = store::Intake::Start(max_bytes, max_bytes);
@@ -73,8 +73,10 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
       return observe::BadField("chunk", "is larger than 1 MiB");
     }
     const size_t size = message_.chunk().size();
-    if (absl::Status status = gate_->Grow(&upload_->reservation, size); !status.ok()) return status;
-    if (absl::Status status = intake_->Append(message_.chunk()); !status.ok()) return status;
+    absl::Status status = gate_->Grow(&upload_->reservation, caller_, size);
+    if (!status.ok()) return status;
+    status = intake_->Append(message_.chunk());
+    if (!status.ok()) return status;
     if (std::exchange(first_, false)) {
       message_.clear_chunk();
       upload_->header = std::move(message_);
@@ -93,6 +95,7 @@ class UploadReactor : public grpc::ServerReadReactor<Request> {
   }
 
   admission::Gate* const gate_;
+  const admission::Principal caller_;
   const Complete complete_;
   const std::function<void()> done_;
   std::optional<store::Intake> intake_;

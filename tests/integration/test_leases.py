@@ -170,7 +170,7 @@ def test_tokens_do_not_repeat(daemon: Daemon, model: Path) -> None:
 
 
 def test_too_many_leases(model: Path) -> None:
-    with Daemon(config="limits { max_leases: 3 }") as daemon:
+    with Daemon(config="limits { max_leases: 3 max_caller_percent: 100 }") as daemon:
         path = daemon.write("leased.joblib", model.read_bytes())
         for _ in range(3):
             daemon.stub.load(path)

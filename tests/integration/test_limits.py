@@ -93,7 +93,7 @@ def slow_file(daemon: Daemon, name: str = "slow.joblib") -> str:
 
 
 def test_saturation_is_refused_at_once() -> None:
-    config = "limits { max_running_requests: 1 max_queued_requests: 2 }"
+    config = "limits { max_running_requests: 1 max_queued_requests: 2 max_caller_percent: 100 }"
     with Daemon("--log-level", "error", config=config) as daemon:
         path = slow_file(daemon)
         calls = [daemon.stub.future("AuditModel", pb.AuditModelRequest(path=path)) for _ in range(12)]
