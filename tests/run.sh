@@ -16,7 +16,8 @@ also as an ordinary user and in containers.
   --tidy      clang-tidy over every source file, buf lint over the protos
   --long      10,000 mutated models instead of 2,000, every offset of more files,
               100,000 random pickles instead of 10,000, every fault at every tier,
-              all integration tests for every kind of user and container
+              all integration tests for every kind of user and container,
+              a soak of a million requests and 10,000 mutants instead of two minutes
 TEXT
 }
 
@@ -102,6 +103,7 @@ say "Users and containers"
 arguments=(--results "$results")
 ((long)) && arguments+=(--long)
 LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" || failed=1
+python_tests "soak" release "$venv" $ours -s tests/soak
 python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
 
 if ((asan)); then
