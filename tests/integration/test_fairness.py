@@ -82,7 +82,8 @@ def percentile(values: list[float], percent: int) -> float:
 def test_a_second_caller_at_full_load(percent: int) -> None:
     """None of its requests is turned away, and it waits for no queue but its own: at the 90th percentile
     at most half of what the greedy one waits at the median. Without the share it is turned away."""
-    config = f"limits {{ max_caller_percent: {percent} }}"
+    # Little enough for each that places run out, not bytes.
+    config = f"limits {{ max_caller_percent: {percent} max_decoded_bytes: {64 << 20} }}"
     with Daemon("--log-level", "error", config=config) as daemon:
         open_to_others(daemon)
         address = f"unix:{daemon.socket}"
@@ -117,7 +118,7 @@ def test_hoarding_leaves_enough_for_another(name: str) -> None:
     tries, suffix, most = HOARDS[name]
     with Daemon("--log-level", "error", config="limits { max_leases: 32 }") as daemon:
         open_to_others(daemon)
-        array = daemon.write("array.joblib", write_joblib({"x": np.zeros(500_000)}, 4))
+        array = daemon.write("array.joblib", write_joblib({"x": np.zeros(100_000)}, 4))
         address = f"unix:{daemon.socket}{suffix}"
         with greedy(address, name.removesuffix("-fd"), array, tries) as hoard:
             done = User(OTHER, f"unix:{daemon.socket}", "load_and_fetch", array).result()
