@@ -59,7 +59,6 @@ def decompression() -> Iterator[Bomb]:
             f"{name}-of-{name}",
             lambda c=COMPRESS[name]: c(c(op.proto(4) + bytes(16 * MIB))),
             "UNKNOWN_FORMAT",
-            "MALFORMED",
         )
 
 
@@ -146,8 +145,7 @@ def quantity() -> Iterator[Bomb]:
         "name-of-a-megabyte",
         lambda: op.stream(b"c" + b"m" * MIB + b"\nx\n"),
         "MALFORMED",
-        "NAME_TOO_LONG",
-        "UNSAFE_NAME_OPERAND",
+        offset=2,
     )
     yield bomb(
         "one-long-name-often-by-memo",
@@ -173,15 +171,9 @@ def quantity() -> Iterator[Bomb]:
 
 def text() -> Iterator[Bomb]:
     """Text and numbers that take more than one look a byte."""
-    yield bomb(
-        "int-of-a-million-digits", lambda: b"I" + b"7" * MILLION + b"\n.", "MALFORMED", "UNKNOWN_FORMAT"
-    )
-    yield bomb(
-        "long-of-a-million-digits", lambda: b"L" + b"7" * MILLION + b"L\n.", "MALFORMED", "UNKNOWN_FORMAT"
-    )
-    yield bomb(
-        "float-of-a-million-digits", lambda: b"F" + b"7" * MILLION + b"\n.", "MALFORMED", "UNKNOWN_FORMAT"
-    )
+    yield bomb("int-of-a-million-digits", lambda: op.proto(2) + b"I" + b"7" * MILLION + b"\n.", "MALFORMED")
+    yield bomb("long-of-a-million-digits", lambda: op.proto(2) + b"L" + b"7" * MILLION + b"L\n.", "MALFORMED")
+    yield bomb("float-of-a-million-digits", lambda: op.proto(2) + b"F" + b"7" * MILLION + b"\n.", "MALFORMED")
     # As many digits as one number may have, very often.
     yield bomb("many-long-ints", lambda: op.proto(2) + b"(" + (b"L" + b"7" * 4000 + b"L\n") * 5000 + b"t.")
     huge = b"\x8b" + (65536).to_bytes(4, "little") + b"\x7f" * 65536
