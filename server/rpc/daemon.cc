@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server_posix.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -42,6 +43,8 @@ constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr absl::Duration kDrainTick = absl::Milliseconds(10);
 // For answers that are being written and streams that nobody reads.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(500);
+// Free memory that malloc may keep for what comes next.
+constexpr size_t kKeptFree = size_t{32} << 20;
 constexpr char kServiceName[] = "loadlock.v1.LoadLock";
 
 jail::Tier ToJail(v1::Tier tier) {
@@ -104,6 +107,7 @@ class Daemon {
   void Drain(absl::string_view why, absl::Duration patience);
   void DrainTick();
   void SetHealth(bool serving);
+  void ReturnFreeMemory();
 
   const config::Settings& settings_;
   const std::string& version_;
@@ -130,6 +134,7 @@ class Daemon {
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<FdServer> fd_server_;
   clock::SteadyTime drain_end_ = clock::SteadyTime::InfiniteFuture();
+  size_t free_when_returned_ = 0;
 };
 
 absl::Status Daemon::Open() {
@@ -224,6 +229,18 @@ void Daemon::SetHealth(bool serving) {
   health->SetServingStatus(kServiceName, serving);
 }
 
+// A graph of millions of strings is freed in pieces, which malloc keeps in the arena of the thread
+// that made it.
+void Daemon::ReturnFreeMemory() {
+  const size_t free = mallinfo2().fordblks;  // Counts what was returned, too.
+  if (free <= free_when_returned_ + kKeptFree) {
+    free_when_returned_ = std::min(free_when_returned_, free);
+    return;
+  }
+  malloc_trim(0);
+  free_when_returned_ = mallinfo2().fordblks;
+}
+
 absl::Status Daemon::WatchForTheEnd() {
   absl::Status status = loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
     signalfd_siginfo info = {};
@@ -287,6 +304,7 @@ absl::Status Daemon::Serve() {
   loop_->SetTick(kTick, [this] {
     leases_->Sweep();
     fd_server_->Sweep();
+    ReturnFreeMemory();
   });
   SetHealth(true);
   for (const absl::Status& status : {WatchForTheEnd(), fd_server_->Serve(*fd_listener_),
