@@ -83,7 +83,8 @@ def test_a_second_caller_at_full_load(percent: int) -> None:
     """None of its requests is turned away, and it waits for no queue but its own: at the 90th percentile
     at most half of what the greedy one waits at the median. Without the share it is turned away."""
     # Little enough for each that places run out, not bytes.
-    config = f"limits {{ max_caller_percent: {percent} max_decoded_bytes: {64 << 20} }}"
+    small_grants = f"max_decoded_bytes: {64 << 20} max_heap_bytes: {64 << 20} max_nodes: 100000"
+    config = f"limits {{ max_caller_percent: {percent} {small_grants} }}"
     with Daemon("--log-level", "error", config=config) as daemon:
         open_to_others(daemon)
         address = f"unix:{daemon.socket}"
