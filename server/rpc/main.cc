@@ -10,6 +10,7 @@
 
 #include "server/config/flags.h"
 #include "server/config/resolve.h"
+#include "server/observe/grpc_log.h"
 #include "server/observe/log.h"
 #include "server/observe/protobuf_log.h"
 #include "server/rpc/daemon.h"
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
       {.level = settings->log.level, .json = settings->log.json, .file = settings->log.file});
   if (!log.ok()) return Complain(log.status(), kCannotServe);
   const loadlock::observe::ProtobufLog protobuf_log(**log);
+  const loadlock::observe::GrpcLog grpc_log(**log);
   const absl::Status status = loadlock::rpc::RunDaemon(*settings, LOADLOCK_VERSION, **log);
   if (status.ok()) return 0;
   // Standard error gets it once, and in plain words.
