@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/channel/frame.h"
@@ -69,14 +68,11 @@ bool Append(std::string_view bytes, uint64_t limit, std::string* out) {
 class Reader {
  public:
   Reader(int fd, const Limits& limits, WorkerOutput* output)
-      : fd_(fd),
-        limits_(limits),
-        output_(output),
-        buffer_(std::make_unique_for_overwrite<PacketBuffer>()) {}
+      : fd_(fd), limits_(limits), output_(output) {}
 
   // True if there is nothing more to read; then *outcome is set.
   bool Step(ReadOutcome* outcome) {
-    const Packet packet = Receive(fd_, buffer_.get(), MSG_DONTWAIT);
+    const Packet packet = Receive(fd_, &buffer_, MSG_DONTWAIT);
     if (packet.size < 0) {
       if (packet.error == EAGAIN) return false;
       // A worker that died with unread data in its own buffer looks like this.
@@ -101,7 +97,7 @@ class Reader {
 
  private:
   bool Handle(size_t size, ReadOutcome* outcome) {
-    const uint8_t* bytes = buffer_->data();
+    const uint8_t* bytes = buffer_.data();
     const std::optional<FrameType> type = ParseFrameType(bytes[0]);
     if (!type.has_value()) {
       *outcome = Outcome(Kind::kProtocol, absl::StrCat("unknown frame type ", int{bytes[0]}));
@@ -188,7 +184,8 @@ class Reader {
   const int fd_;
   const Limits limits_;
   WorkerOutput* const output_;
-  const std::unique_ptr<PacketBuffer> buffer_;
+  // With its owner on the stack: to free that much has malloc sort its whole heap, each time.
+  PacketBuffer buffer_;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled packet by packet
   FrameOrder order_ = FrameOrder::AfterReady();
 };
 
@@ -223,8 +220,8 @@ ReadOutcome ReadWorkerOutput(int fd, const Limits& limits, clock::SteadyTime dea
 }
 
 Greeting ReadGreeting(int fd) {
-  const auto buffer = std::make_unique_for_overwrite<PacketBuffer>();
-  const Packet packet = Receive(fd, buffer.get(), MSG_DONTWAIT);
+  PacketBuffer buffer;
+  const Packet packet = Receive(fd, &buffer, MSG_DONTWAIT);
   Greeting greeting;
   if (packet.size < 0 && packet.error == EAGAIN) {
     greeting.kind = Greeting::Kind::kNotYet;
@@ -234,19 +231,19 @@ Greeting ReadGreeting(int fd) {
     greeting.message = packet.size == 0 ? "it closed the channel" : strerror(packet.error);
     return greeting;
   }
-  const auto type = ParseFrameType((*buffer)[0]);
+  const auto type = ParseFrameType(buffer[0]);
   if (packet.truncated || packet.control || !type.has_value() || !FrameOrder().Accept(*type)) {
     greeting.message = "its first frame is not a greeting";
     return greeting;
   }
   if (*type == FrameType::kReady && packet.size == 2) {
     greeting.kind = Greeting::Kind::kReady;
-    greeting.layers = (*buffer)[1];
+    greeting.layers = buffer[1];
     return greeting;
   }
   if (*type == FrameType::kFailed) {
     greeting.kind = Greeting::Kind::kFailed;
-    greeting.message.assign(buffer->begin() + 1, buffer->begin() + packet.size);
+    greeting.message.assign(buffer.begin() + 1, buffer.begin() + packet.size);
     return greeting;
   }
   greeting.message = "its greeting has a wrong size";
