@@ -119,7 +119,11 @@ absl::Status FrameWriter::Ready(uint8_t layers) {
   return Packet(FrameType::kReady, {std::string_view(&byte, 1)});
 }
 
-absl::Status FrameWriter::End() { return Packet(FrameType::kEnd, {}); }
+absl::Status FrameWriter::End() {
+  absl::Status status = Packet(FrameType::kEnd, {});
+  ended_ = status.ok();
+  return status;
+}
 
 absl::Status FrameWriter::Answer(std::string_view graph, std::string_view provenance,
                                  std::string_view result) {
@@ -127,8 +131,11 @@ absl::Status FrameWriter::Answer(std::string_view graph, std::string_view proven
     std::array<char, kAnswerHeader> header;
     PutLittle32(graph.size(), &header[0]);
     PutLittle32(provenance.size(), &header[4]);
-    return Packet(FrameType::kAnswer,
-                  {std::string_view(header.data(), header.size()), graph, provenance, result});
+    absl::Status status =
+        Packet(FrameType::kAnswer,
+               {std::string_view(header.data(), header.size()), graph, provenance, result});
+    ended_ = status.ok();
+    return status;
   }
   absl::Status status = Write(FrameType::kGraph, graph);
   faults::FaultPoint(faults::Stage::kAnswerMiddle);

@@ -42,11 +42,14 @@ class FrameWriter {
   // All that a worker has to say, and the end of it: in one packet if that holds it. `result` must
   // not be empty.
   absl::Status Answer(std::string_view graph, std::string_view provenance, std::string_view result);
+  // End or Answer has sent the last frame.
+  bool ended() const { return ended_; }
 
  private:
   absl::Status Packet(FrameType type, absl::Span<const std::string_view> payload);
 
   int fd_;
+  bool ended_ = false;
 };
 
 }  // namespace loadlock::channel

@@ -119,6 +119,15 @@ TEST_P(Confinement, EarlyCloseAndGarbageAreSeen) {
   EXPECT_EQ(Ask(*jail, "garbage").outcome.kind, ReadOutcome::Kind::kProtocol);
 }
 
+TEST_P(Confinement, AnAnswerWithoutItsEndIsNotWaitedFor) {
+  const auto jail = Start();
+  ASSERT_NE(jail, nullptr);
+  const Answer answer = Ask(*jail, "no end", absl::Seconds(60));
+  EXPECT_EQ(answer.outcome.kind, ReadOutcome::Kind::kClosed);
+  EXPECT_EQ(answer.exit.cause, Cause::kExited);
+  EXPECT_EQ(answer.exit.code_or_signal, kExitOk);
+}
+
 TEST_P(Confinement, DeadlineEndsASleeperAndASpinner) {
   const auto jail = Start();
   ASSERT_NE(jail, nullptr);

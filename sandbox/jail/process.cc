@@ -48,7 +48,8 @@ void RunWorker(const WorkerSetup& setup, const WorkerProgram& program) {
   const int code = program.body(*job, writer);
   // The end of a process takes as long as a small job. The daemon says when there is time for it.
   if (code == kExitOk) faults::FaultPoint(faults::Stage::kAnswerComplete);
-  if (code == kExitOk) channel::AwaitClose(channel::kChannelFd);
+  // Without its end of an answer the daemon would wait for one until the deadline.
+  if (code == kExitOk && writer.ended()) channel::AwaitClose(channel::kChannelFd);
   // No destructors, no atexit: the kernel takes everything back at once.
   RawExit(code);
 }

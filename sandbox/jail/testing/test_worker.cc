@@ -141,6 +141,7 @@ int Misbehave(const std::string& act, FrameWriter& writer) {
     for (;;) asm volatile("");
   }
   if (act == "close") return 7;
+  if (act == "no end") return writer.Write(FrameType::kResult, "part").ok() ? kExitOk : 1;
   if (act == "garbage") return ::write(channel::kChannelFd, "?garbage", 8) == 8 ? 0 : 1;
   if (act == "hang") {
     char byte;
