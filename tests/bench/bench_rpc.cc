@@ -1,7 +1,8 @@
 // Calls over the unix socket: bench_rpc SOCKET FILE SECONDS. Prints one JSON object.
 //
 // Latency: the cheapest unary call of the same server and the audit of FILE alternate, so that both
-// see the same machine. Rate: 8 clients, each with a connection of its own, audit FILE for SECONDS.
+// see the same machine. Rate: 8 clients, each with a connection of its own, audit FILE for SECONDS;
+// the processor time of that is split by process.
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/empty.pb.h>
 #include <grpcpp/create_channel_posix.h>
@@ -30,6 +31,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/address.h"
 #include "client/cpp/client.h"
+#include "tests/bench/cpu_split.h"
 
 namespace loadlock {
 namespace {
@@ -124,10 +126,15 @@ class Stages {
   std::map<std::string, Samples> stages_;
 };
 
-// Requests a second of `clients` clients.
-double Rate(const std::string& socket, int clients, double seconds,
-            const v1::AuditModelRequest& request) {
+struct Load {
+  double rate = 0;  // Requests a second.
+  CpuSplit cpu;     // Of one request.
+};
+
+Load Measure(const std::string& socket, pid_t daemon, int clients, double seconds,
+             const v1::AuditModelRequest& request) {
   std::atomic<uint64_t> done = 0;
+  const CpuSplit before = CpuSplit::Now(daemon);
   const absl::Time start = absl::Now();
   const absl::Time end = start + absl::Seconds(seconds);
   {
@@ -143,12 +150,22 @@ double Rate(const std::string& socket, int clients, double seconds,
       });
     }
   }
-  return static_cast<double>(done) / absl::ToDoubleSeconds(absl::Now() - start);
+  const auto count = static_cast<double>(done);
+  return {count / absl::ToDoubleSeconds(absl::Now() - start),
+          (CpuSplit::Now(daemon) - before) / count};
+}
+
+pid_t Listener(int fd) {
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  Require(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0, "SO_PEERCRED");
+  return peer.pid;
 }
 
 int Run(const std::string& socket, const std::string& file, double seconds) {
   absl::StatusOr<client::Fd> fd = client::ConnectUnix(socket, SOCK_STREAM);
   Require(fd.ok(), fd.status().ToString());
+  const pid_t daemon = Listener(fd->get());
   const auto channel = grpc::CreateInsecureChannelFromFd("localhost", fd->Release());
   const EmptyCall health(channel, "/grpc.health.v1.Health/Check");
   const EmptyCall info(channel, "/loadlock.v1.LoadLock/GetServerInfo");
@@ -171,12 +188,14 @@ int Run(const std::string& socket, const std::string& file, double seconds) {
     (i < 0 ? ignored : path_time).Time([&] { stages.Add(Audit(client, by_path)); });
     (i < 0 ? ignored : content_time).Time([&] { Audit(client, by_content); });
   }
-  const double rate = Rate(socket, kClients, seconds, by_path);
+  const Load load = Measure(socket, daemon, kClients, seconds, by_path);
   std::cout << absl::StreamFormat(
       "{\"health\": %s, \"info\": %s, \"audit_path\": %s, \"audit_content\": %s, "
-      "\"stages\": %s, \"clients\": %d, \"rate\": %.0f}\n",
+      "\"stages\": %s, \"clients\": %d, \"rate\": %.0f, \"cpu\": {\"daemon\": %.0f, "
+      "\"launcher\": %.0f, \"workers\": %.0f, \"client\": %.0f}, \"daemon_switches\": %.1f}\n",
       health_time.Json(), info_time.Json(), path_time.Json(), content_time.Json(), stages.Json(),
-      kClients, rate);
+      kClients, load.rate, load.cpu.daemon, load.cpu.launcher, load.cpu.workers, load.cpu.self,
+      load.cpu.daemon_switches);
   return 0;
 }
 

@@ -8,7 +8,7 @@ venv="$LOADLOCK_ROOT/build/venv-bench"
 models="$LOADLOCK_ROOT/build/bench-models"
 targets=(loadlockd loadlock-worker loadlock bench_rpc bench_jail bench_pickle)
 
-install_packages deploy/packages/build.txt
+install_packages deploy/packages/build.txt deploy/packages/bench.txt
 make_venv "$venv" tests/bench/requirements.lock
 install_client "$venv"
 if [[ -n "${LOADLOCK_BUILD:-}" ]]; then
