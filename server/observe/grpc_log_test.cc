@@ -19,7 +19,9 @@ using ::testing::Not;
 
 class GrpcLogTest : public ::testing::Test {
  protected:
-  GrpcLogTest() : path_(::testing::TempDir() + "/grpc_log." + std::to_string(getpid())) {}
+  GrpcLogTest() : path_(::testing::TempDir() + "/grpc_log." + std::to_string(getpid())) {
+    gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // As grpc_init does by default.
+  }
   ~GrpcLogTest() override { std::filesystem::remove(path_); }
 
   std::string Contents() const {
