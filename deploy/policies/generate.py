@@ -2,7 +2,8 @@
 """Writes the policies: hand-written rules, and the attributes of each class read from libraries.
 
     generate.py PYTHON...   writes *.textproto beside this file; each PYTHON is an interpreter
-                            that has a scikit-learn, the oldest supported and the newest
+                            that has a scikit-learn, the oldest supported and the newest;
+                            one at least has xgboost and LightGBM
 
 Rule 2 of the trust model (no state key that is an attribute of the class) needs every attribute
 of every class in every supported version. They are kept in sets by the class that defines them,
@@ -18,6 +19,7 @@ import sys
 from collections import defaultdict
 
 import model
+import rules_boosters
 import rules_numpy
 import rules_sklearn
 
@@ -36,8 +38,8 @@ for name in json.load(sys.stdin):
         f"{base.__module__}.{base.__qualname__}": [k for k in vars(base) if not k.startswith("__")]
         for base in cls.__mro__ if base is not object
     }
-import sklearn
-print(json.dumps({"version": sklearn.__version__, "classes": found}))
+versions = {top: sys.modules[top].__version__ for top in sorted({name.partition(".")[0] for name in found})}
+print(json.dumps({"versions": versions, "classes": found}))
 """
 
 
@@ -49,41 +51,47 @@ def probe(python: str, names: list[str]) -> dict:
     return json.loads(done.stdout)
 
 
-def fill(policy: model.Policy, pythons: list[str]) -> list[str]:
-    """Adds the attribute sets to the policy; returns the versions read."""
-    entries = [entry for entry in policy.entries if entry.trust == "NEW_DICT"]
+def fill(policy: model.Policy, pythons: list[str], base: model.Policy | None = None) -> list[str]:
+    """Adds the attribute sets that `base` lacks to the policy; returns the versions read."""
+    entries = [entry for entry in policy.entries if entry.trust in ("NEW_DICT", "REWRITTEN")]
     sets: dict[str, set[str]] = defaultdict(set)
     uses: dict[str, set[str]] = defaultdict(set)
-    versions = []
+    versions: dict[str, list[str]] = defaultdict(list)
     for python in pythons:
         found = probe(python, [entry.name for entry in entries])
-        versions.append(found["version"])
+        for top, version in found["versions"].items():
+            versions[top.replace("sklearn", "scikit-learn")].append(version)
         for name, bases in found["classes"].items():
-            for base, keys in bases.items():
-                sets[base].update(k for k in keys if f"{base}.{k}" not in rules_sklearn.STATE_KEYS)
-                uses[name].add(base)
+            for owner, keys in bases.items():
+                sets[owner].update(k for k in keys if f"{owner}.{k}" not in rules_sklearn.STATE_KEYS)
+                uses[name].add(owner)
     for entry in entries:
         if entry.name not in uses:
             raise SystemExit(f"{entry.name}: in none of the given libraries")
-        entry.sets = sorted(base for base in uses[entry.name] if sets[base])
-    policy.sets = {name: keys for name, keys in sets.items() if keys}
-    return versions
+        entry.sets = sorted(owner for owner in uses[entry.name] if sets[owner])
+    known = base.sets if base else {}
+    policy.sets = {name: keys for name, keys in sets.items() if keys and name not in known}
+    return [f"{library} {', '.join(numbers)}" for library, numbers in versions.items()]
 
 
 def main() -> None:
     pythons = sys.argv[1:]
     if not pythons:
         raise SystemExit(__doc__)
-    versions = fill(rules_sklearn.POLICY, pythons)
+    versions = {
+        "sklearn": fill(rules_sklearn.POLICY, pythons),
+        "boosters": fill(rules_boosters.POLICY, pythons, rules_sklearn.POLICY),
+    }
     here = pathlib.Path(__file__).parent
     for policy, source in (
         (rules_numpy.POLICY, "rules_numpy.py"),
         (rules_sklearn.POLICY, "rules_sklearn.py"),
+        (rules_boosters.POLICY, "rules_boosters.py"),
         (rules_sklearn.DEFAULT, "rules_sklearn.py"),
     ):
         header = [f"Written by generate.py from {source}; change the rules there."]
         if policy.sets:
-            header.append(f"Class attributes of scikit-learn {', '.join(versions)}.")
+            header.append(f"Class attributes of {', '.join(versions[policy.name])}.")
         (here / f"{policy.name}.textproto").write_text(model.write(policy, header))
 
 

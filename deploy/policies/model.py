@@ -17,6 +17,7 @@ class Rule:
     min: float | None = None
     max: float | None = None
     drop: bool = False
+    required: bool = False
     shape: Sequence[str] = ()
     dtypes: Sequence[str] = ()
     c_order: bool = False
@@ -55,6 +56,8 @@ def _text(value: str) -> str:
 
 def _rule_lines(key: str, rule: Rule) -> list[str]:
     fields = [f"key: {_text(key)}"]
+    if rule.required:
+        fields.append("required: true")
     if rule.drop:
         fields.append("drop: true")
     fields += [f"kinds: VALUE_KIND_{kind}" for kind in rule.kinds]

@@ -1,5 +1,7 @@
 #include "sandbox/formats/registry.h"
 
+#include "sandbox/formats/boosters/lightgbm_format.h"
+#include "sandbox/formats/boosters/xgboost_format.h"
 #include "sandbox/formats/joblib/compressed.h"
 #include "sandbox/formats/npy/npy_format.h"
 #include "sandbox/formats/pickle/pickle_format.h"
@@ -13,6 +15,8 @@ constexpr Format kFormats[] = {
     {IdentifyPickle, ParsePickle},
     {IdentifyCompressed, ParseCompressed},
     {IdentifyNpy, ParseNpy},
+    {IdentifyXgboost, ParseXgboost},
+    {IdentifyLightgbm, ParseLightgbm},
     {IdentifyUnsupported, RefuseUnsupported},
     {IdentifyHeaderlessPickle, ParseHeaderlessPickle, /*last_resort=*/true},
 };

@@ -55,6 +55,11 @@ absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
         absl::StrCat("entry \"", second.name(), "\" widens: ", v1::Trust_Name(second.trust()),
                      " over ", v1::Trust_Name(base->trust()), "; a repeated name may only narrow"));
   }
+  if (base->trust() == v1::TRUST_REWRITTEN && second.trust() != v1::TRUST_REWRITTEN &&
+      second.trust() != v1::TRUST_NAME) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "entry \"", second.name(), "\": a native format is written anew or not read at all"));
+  }
   if (second.trust() == base->trust() && second.schema() != base->schema()) {
     return absl::InvalidArgumentError(
         absl::StrCat("entry \"", second.name(), "\" changes the schema of an extended policy"));

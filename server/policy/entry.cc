@@ -41,6 +41,18 @@ absl::Status CheckPlaces(const v1::Entry& entry) {
 absl::StatusOr<Schema> CheckSchema(const v1::Entry& entry) {
   const bool factory = entry.trust() == v1::TRUST_FACTORY;
   const bool by_name = entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
+  const Schema native = NativeSchema(entry.name());
+  if (entry.trust() == v1::TRUST_REWRITTEN) {
+    const std::optional<Schema> schema = ParseSchema(entry.schema());
+    if (native == Schema::kNone || schema != native) {
+      return Wrong(entry, "no native format of this name and schema can be written anew");
+    }
+    return native;
+  }
+  if (native != Schema::kNone && entry.trust() != v1::TRUST_NAME) {
+    return Wrong(entry,
+                 "the class holds a model in its library's own format: TRUST_REWRITTEN only");
+  }
   if (!factory && !by_name) {
     if (!entry.schema().empty()) return Wrong(entry, "this trust takes no schema");
     return Schema::kNone;
@@ -113,14 +125,12 @@ absl::Status CheckTrust(const v1::Entry& entry) {
   if (!v1::Trust_IsValid(entry.trust()) || entry.trust() == v1::TRUST_UNSPECIFIED) {
     return Wrong(entry, "trust is missing");
   }
-  if (entry.trust() == v1::TRUST_REWRITTEN) {
-    return Wrong(entry, "TRUST_REWRITTEN is not built: no native format can be written anew yet");
-  }
-  const bool has_state =
-      entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE;
+  const bool has_state = entry.trust() == v1::TRUST_NEW_DICT ||
+                         entry.trust() == v1::TRUST_NEW_SETSTATE ||
+                         entry.trust() == v1::TRUST_REWRITTEN;
   if (!has_state &&
       (!entry.invariants().empty() || !entry.state().empty() || !entry.forbidden().empty())) {
-    return Wrong(entry, "only TRUST_NEW_DICT and TRUST_NEW_SETSTATE have a state");
+    return Wrong(entry, "only TRUST_NEW_DICT, TRUST_NEW_SETSTATE and TRUST_REWRITTEN have a state");
   }
   return absl::OkStatus();
 }

@@ -86,7 +86,7 @@ TEST_F(PolicyTest, WrongEntriesAreRefused) {
            {R"(name: "a.*" trust: TRUST_NAME)", "package.attribute"},
            {R"(name: "a..b" trust: TRUST_NAME)", "package.attribute"},
            {R"(name: "a.b")", "trust is missing"},
-           {R"(name: "a.b" trust: TRUST_REWRITTEN)", "not built"},
+           {R"(name: "a.b" trust: TRUST_REWRITTEN)", "no native format"},
            {R"(name: "a.b" trust: TRUST_FACTORY)", "needs a schema"},
            {R"(name: "a.b" trust: TRUST_FACTORY schema: "ANY")", "does not exist"},
            {R"(name: "a.b" trust: TRUST_FACTORY schema: "SPARSE")", "does not fit"},

@@ -24,6 +24,8 @@ constexpr std::array kSchemas = {
     Named<Schema>{"COUNTER", Schema::kCounter},
     Named<Schema>{"DEQUE", Schema::kDeque},
     Named<Schema>{"SPARSE", Schema::kSparse},
+    Named<Schema>{"XGBOOST", Schema::kXgboost},
+    Named<Schema>{"LIGHTGBM", Schema::kLightgbm},
 };
 
 constexpr std::array kInvariants = {
@@ -42,6 +44,8 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"TFIDF", Invariant::kTfidf},
     Named<Invariant>{"LABELS", Invariant::kLabels},
     Named<Invariant>{"POLYNOMIAL", Invariant::kPolynomial},
+    Named<Invariant>{"XGBOOST_OWNER", Invariant::kXgboostOwner},
+    Named<Invariant>{"LIGHTGBM_OWNER", Invariant::kLightgbmOwner},
     Named<Invariant>{"ISOLATION_FOREST", Invariant::kIsolationForest},
 };
 
@@ -62,6 +66,12 @@ absl::string_view NameIn(const std::array<Named<T>, n>& table, T value) {
 }
 
 }  // namespace
+
+Schema NativeSchema(absl::string_view class_name) {
+  if (class_name == "xgboost.core.Booster") return Schema::kXgboost;
+  if (class_name == "lightgbm.basic.Booster") return Schema::kLightgbm;
+  return Schema::kNone;
+}
 
 std::optional<Schema> ParseSchema(absl::string_view name) { return Parse(kSchemas, name); }
 std::optional<Invariant> ParseInvariant(absl::string_view name) { return Parse(kInvariants, name); }

@@ -29,6 +29,9 @@ enum class Schema {
   kDeque,
   // Sparse matrices: rebuilt by their public constructor.
   kSparse,
+  // REWRITTEN: the library's own format, held as a record of proven columns.
+  kXgboost,
+  kLightgbm,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.
@@ -54,7 +57,14 @@ enum class Invariant {
   kPolynomial,
   // estimators_features_, estimators_: what an IsolationForest adds to a forest.
   kIsolationForest,
+  // Estimators that hold a Booster.
+  kXgboostOwner,
+  kLightgbmOwner,
 };
+
+// The schema of a class whose state is a model in its library's own format; kNone for others. Made
+// any other way, an instance of such a class hands bytes of the artifact to native code.
+Schema NativeSchema(absl::string_view class_name);
 
 std::optional<Schema> ParseSchema(absl::string_view name);
 std::optional<Invariant> ParseInvariant(absl::string_view name);

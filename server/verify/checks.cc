@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/verify/boosters/lightgbm.h"
+#include "server/verify/boosters/xgboost.h"
 #include "server/verify/hash_cost.h"
 #include "server/verify/invariants/invariants.h"
 #include "server/verify/invariants/random.h"
@@ -64,6 +66,7 @@ class GraphChecker {
     switch (object->entry->trust()) {
       case v1::TRUST_NEW_DICT:
       case v1::TRUST_NEW_SETSTATE:
+      case v1::TRUST_REWRITTEN:
         break;
       case v1::TRUST_BY_NAME_AND_PARAMS:
         Report(id, absl::StrCat("INVARIANT_", policy::Name(object->entry->schema())),
@@ -73,6 +76,12 @@ class GraphChecker {
         return;
     }
     if (!states_.Check(*object)) return;
+    const policy::Schema schema = object->entry->schema();
+    if (schema == policy::Schema::kXgboost || schema == policy::Schema::kLightgbm) {
+      Report(id, absl::StrCat("INVARIANT_", policy::Name(schema)), object->entry->name(),
+             schema == policy::Schema::kXgboost ? CheckXgboost(scope_, *object)
+                                                : CheckLightgbm(scope_, *object));
+    }
     for (const policy::Invariant invariant : object->entry->invariants()) {
       Report(id, absl::StrCat("INVARIANT_", policy::Name(invariant)), object->entry->name(),
              CheckInvariant(scope_, *object, invariant));

@@ -50,7 +50,13 @@ void ClassLines::Look(NodeId object, Class* found) const {
 std::string ClassLines::After(uint32_t global_index) const {
   const auto it = classes_.find(global_index);
   if (it == classes_.end() || it->second.odd) return "";
-  std::string line = "trust: TRUST_NEW_DICT";
+  const v1::Global& global = scope_.view().graph().globals(static_cast<int>(global_index));
+  const policy::Schema native =
+      policy::NativeSchema(absl::StrCat(global.module(), ".", global.name()));
+  std::string line =
+      native == policy::Schema::kNone
+          ? "trust: TRUST_NEW_DICT"
+          : absl::StrCat("trust: TRUST_REWRITTEN schema: \"", policy::Name(native), "\"");
   for (const auto& [key, kinds] : it->second.keys) {
     if (!kinds.holds_object) continue;
     // A kind without a name cannot be let in beside the objects.

@@ -34,7 +34,7 @@ bool Permits(const policy::CompiledEntry& entry, Use use) {
   switch (use) {
     case Use::kClass:
       return entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE ||
-             entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
+             entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS || entry.trust() == v1::TRUST_REWRITTEN;
     case Use::kCallee:
       // A lowered factory has become another kind of node; as a callee the worker did not
       // understand its arguments.
@@ -196,11 +196,17 @@ class NameChecker {
            place == "@PYX_UNPICKLE_LOSS";
   }
 
+  // A defaultdict of LightGBM's scores makes them; as a callee the name is lowered.
+  static bool IsDefaultOfDict(const policy::CompiledEntry* entry, absl::string_view place) {
+    return entry != nullptr && entry->name() == "collections.OrderedDict" &&
+           place == "@DEFAULTDICT";
+  }
+
   void CheckValue(NodeId global, NodeId parent, uint32_t index) {
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
     const Place place = PlaceOf(global, parent, index);
     if (place.allowed && Permits(*entry, Use::kValue)) return;
-    if (IsOwnLoss(entry, place.text)) return;
+    if (IsOwnLoss(entry, place.text) || IsDefaultOfDict(entry, place.text)) return;
     if (!FirstTime(global, Use::kValue)) return;
     const std::string name = scope_.view().FullName(global);
     std::string allow;

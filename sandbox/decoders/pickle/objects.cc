@@ -93,6 +93,7 @@ bool Machine::PushCall(NodeId callable, NodeId args) {
   }
   if (b_.kind(args) != Kind::kTuple) return Fail("MALFORMED", "call arguments are not a tuple");
   const graph::GlobalUse& use = b_.global(callable);
+  if (const char* why = WhyNativeIsNotRead(use)) return FailName("UNKNOWN_FORMAT", why, callable);
   if (const numpy::Factory factory = numpy::FindFactory(use.module, use.name);
       factory != numpy::Factory::kNone) {
     const NodeId value = numpy_.Call(factory, b_.edges(args));
@@ -129,6 +130,7 @@ bool Machine::PushInstance(NodeId cls, NodeId args) {
   if (b_.kind(args) != Kind::kTuple) return Fail("MALFORMED", "class arguments are not a tuple");
   const graph::GlobalUse& use = b_.global(cls);
   if (const char* why = WhyWrapperIsNotRead(use)) return FailName("UNKNOWN_FORMAT", why, cls);
+  if (const char* why = WhyNativeIsNotRead(use)) return FailName("UNKNOWN_FORMAT", why, cls);
   if (IsArrayWrapper(use)) {
     if (!scope_.joblib_arrays || !b_.edges(args).empty()) {
       return FailName("SCHEMA", "joblib's array wrapper stands where no array bytes can follow",
@@ -216,9 +218,10 @@ bool Machine::OpBuild() {
   switch (b_.kind(target)) {
     case Kind::kObject:
     case Kind::kCall:
+      FreezeParts(state);
+      if (!LowerNative(target, &state)) return false;
       b_.SetObjectEdge(target, graph::kState, state);
       b_.Mark(target, graph::kFlagBuilt);
-      FreezeParts(state);
       return true;
     case Kind::kPending:
       if (b_.node(target).detail == kWrapperPending) return BuildWrapper(target, state);

@@ -25,6 +25,7 @@ bool IsGguf(Bytes artifact) { return Begins(artifact, "GGUF"); }
 bool IsHdf5(Bytes artifact) { return Begins(artifact, "\x89HDF\r\n\x1a\n"); }
 bool Is7z(Bytes artifact) { return Begins(artifact, "7z\xbc\xaf\x27\x1c"); }
 bool IsZstd(Bytes artifact) { return Begins(artifact, "\x28\xb5\x2f\xfd"); }
+bool IsCatboost(Bytes artifact) { return Begins(artifact, "CBM1"); }
 bool IsOldJoblib(Bytes artifact) { return Begins(artifact, "ZF0x"); }
 
 // A protobuf ModelProto: ir_version is field 1, then comes a string field (2 to 6) or the
@@ -55,6 +56,24 @@ bool IsTar(Bytes artifact) {
   return stated == sum;
 }
 
+// xgboost before 3.1: a header of 136 bytes (with or without "binf" before it), then the names of
+// objective and booster, each with its length.
+bool IsOldXgboost(Bytes artifact) {
+  constexpr uint64_t kHeader = 136;
+  constexpr uint64_t kMaxName = 64;
+  if (Begins(artifact, "binf") || Begins(artifact, "bs64\t")) return true;
+  bytes::Cursor cursor(artifact);
+  uint64_t length = 0;
+  Bytes name;
+  if (!cursor.Skip(kHeader) || !cursor.ReadLe64(&length) || length > kMaxName ||
+      !cursor.Skip(length) || !cursor.ReadLe64(&length) || length > kMaxName ||
+      !cursor.Read(length, &name)) {
+    return false;
+  }
+  const std::string_view booster(reinterpret_cast<const char*>(name.data()), name.size());
+  return booster == "gbtree" || booster == "gblinear" || booster == "dart";
+}
+
 struct Unsupported {
   const char* name;
   bool (*matches)(Bytes artifact);
@@ -76,6 +95,14 @@ constexpr Unsupported kUnsupported[] = {
     {"tar", IsTar, "a tar archive; unpack it and give the files in it"},
     {"7z", Is7z, "a 7z archive; unpack it and give the files in it"},
     {"zstd", IsZstd, "a zstd stream, which joblib does not read either; decompress it first"},
+    {"catboost", IsCatboost,
+     "a CatBoost model, a flatbuffer with unchecked indices, which its library reads in the "
+     "process "
+     "that loads it; ask for ONNX (model.save_model(path, format='onnx'))"},
+    {"xgboost-binary", IsOldXgboost,
+     "a model in xgboost's old binary form, which newer versions do not load either; save it as "
+     "JSON "
+     "or UBJSON with the version that wrote it"},
     {"joblib-0.9", IsOldJoblib,
      "a file of joblib before 0.10, whose arrays lie in other files; load it where it was written "
      "and save it with a newer joblib"},

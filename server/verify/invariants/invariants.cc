@@ -1,5 +1,6 @@
 #include "server/verify/invariants/invariants.h"
 
+#include "server/verify/invariants/booster_owner.h"
 #include "server/verify/invariants/encoders.h"
 #include "server/verify/invariants/forest.h"
 #include "server/verify/invariants/gradient_boosting.h"
@@ -47,6 +48,10 @@ Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invaria
       return CheckTfidf(scope, object);
     case policy::Invariant::kLabels:
       return CheckLabels(scope, object);
+    case policy::Invariant::kXgboostOwner:
+      return CheckXgboostOwner(scope, object);
+    case policy::Invariant::kLightgbmOwner:
+      return CheckLightgbmOwner(scope, object);
     case policy::Invariant::kPolynomial:
       return CheckPolynomial(scope, object);
   }

@@ -7,6 +7,7 @@ namespace {
 bool IsPlainType(const Scope& scope, Value value) {
   if (!scope.view().Is(value, v1::NODE_KIND_GLOBAL)) return false;
   const v1::Global& global = scope.view().global(value.index);
+  if (global.module() == "collections" && global.name() == "OrderedDict") return true;
   if (global.module() != "builtins" && global.module() != "__builtin__") return false;
   for (const absl::string_view name : {"list", "dict", "int", "float", "set", "str"}) {
     if (global.name() == name) return true;
@@ -19,7 +20,8 @@ Check CheckDefaultDictArgs(const Scope& scope, const Sequence& args) {
   if (args.size() == 1 && (scope.view().IsNone(args[0]) || IsPlainType(scope, args[0]))) {
     return std::nullopt;
   }
-  return Broken{"", "the factory of a defaultdict is none of list, dict, int, float, set, str"};
+  return Broken{
+      "", "the factory of a defaultdict is none of list, dict, int, float, set, str, OrderedDict"};
 }
 
 Check CheckCounterArgs(const Scope& scope, const Sequence& args) {

@@ -34,6 +34,8 @@ Check CheckCall(const Scope& scope, NodeId call) {
     case policy::Schema::kNone:
     case policy::Schema::kLowered:
     case policy::Schema::kSparse:
+    case policy::Schema::kXgboost:
+    case policy::Schema::kLightgbm:
       break;
   }
   return Broken{"", "this name is never called"};

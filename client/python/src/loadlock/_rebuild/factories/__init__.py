@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from loadlock._errors import RebuildError
 from loadlock._rebuild import kinds as k
-from loadlock._rebuild.factories import builtin, scientific, sklearn
+from loadlock._rebuild.factories import builtin, lightgbm, scientific, sklearn, xgboost
 from loadlock._rebuild.factories.call import Factory
 from loadlock._rebuild.names import Name, Names
 
 _CALLS: dict[Name, Factory] = {**builtin.CALLS, **scientific.CALLS, **sklearn.CALLS}
 _OBJECTS: dict[Name, Factory] = {**scientific.OBJECTS, **sklearn.OBJECTS}
+# Classes that hold a model in their library's own format: written anew, or not made at all.
+_NATIVE: dict[Name, Factory] = {**xgboost.NATIVE, **lightgbm.NATIVE}
 
 
 def for_call(name: Name, names: Names) -> Factory:
@@ -28,6 +30,11 @@ def for_call(name: Name, names: Names) -> Factory:
 
 def for_object(name: Name, names: Names) -> Factory | None:
     """The factory for an OBJECT whose class is not made bare; None if it is."""
+    native = _NATIVE.get(name.canonical)
+    if native is not None:
+        if names.trust(name) != k.TRUST_REWRITTEN:
+            raise RebuildError(f"{name} may not be made of anything but a rewritten model")
+        return native
     factory = _OBJECTS.get(name.canonical)
     if factory is None:
         return None

@@ -9,7 +9,8 @@ from typing import Any
 from loadlock._rebuild.factories.call import Call, Factory, is_int
 from loadlock._rebuild.names import Name, import_name
 
-_DEFAULTS = {kind.__name__: kind for kind in (list, dict, int, float, set, str)}
+_ORDERED = Name("collections", "OrderedDict")
+_DEFAULTS: dict[str, type] = {kind.__name__: kind for kind in (list, dict, int, float, set, str)}
 _CHECK_ARRAY = Name("sklearn.utils.validation", "check_array")
 # Parameters of check_array that a HistGradientBoosting model fixes; none of them is a callable.
 _CHECK_ARRAY_PARAMETERS = {"dtype", "ensure_all_finite", "force_all_finite"}
@@ -19,12 +20,15 @@ def defaultdict(call: Call) -> Any:
     """A plain type or None as default, then items."""
     call.only(pairs=True)
     call.arity(0, 1)
-    default = None
+    default: type | None = None
     if call.args and call.args[0] is not None:
         name = call.args[0]
-        if type(name) is not Name or name.canonical.module != "builtins":
+        if type(name) is not Name:
             raise call.fail("its default is not a plain type")
-        default = _DEFAULTS.get(name.name)
+        if name == _ORDERED:
+            default = collections.OrderedDict
+        elif name.canonical.module == "builtins":
+            default = _DEFAULTS.get(name.name)
         if default is None:
             raise call.fail("its default is not a plain type")
     return collections.defaultdict(default, call.pairs or {})
