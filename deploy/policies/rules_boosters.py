@@ -27,14 +27,26 @@ XGB_STATE = {
 # What predict() hands to the library as text.
 LGB_SETTING = Rule([BOOL, *NUMBER, STR, NONE])
 LGB_STATE = {
-    **{
-        key: LGB_SETTING
-        for key in (
-            "boosting_type", "num_leaves", "max_depth", "learning_rate", "n_estimators", "subsample_for_bin",
-            "min_split_gain", "min_child_weight", "min_child_samples", "subsample", "subsample_freq",
-            "colsample_bytree", "reg_alpha", "reg_lambda", "importance_type",
-        )
-    },
+    **dict.fromkeys(
+        (
+            "boosting_type",
+            "num_leaves",
+            "max_depth",
+            "learning_rate",
+            "n_estimators",
+            "subsample_for_bin",
+            "min_split_gain",
+            "min_child_weight",
+            "min_child_samples",
+            "subsample",
+            "subsample_freq",
+            "colsample_bytree",
+            "reg_alpha",
+            "reg_lambda",
+            "importance_type",
+        ),
+        LGB_SETTING,
+    ),
     "_Booster": made(LGB, also=[NONE]),
     "objective": Rule([STR, NONE], why="a function would be called by fit"),
     "_objective": Rule([STR, NONE], why="a function would be called by fit"),

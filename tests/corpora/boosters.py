@@ -150,9 +150,18 @@ def _lightgbm_trained(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterato
     coded = _categories(X)
     codes = coded[:, 0].astype(int)
     data = lgb.Dataset(
-        coded, y + 9 * (codes % 3 == 1), categorical_feature=[0], feature_name=[f"n{i}=\u00e9" for i in range(6)]
+        coded,
+        y + 9 * (codes % 3 == 1),
+        categorical_feature=[0],
+        feature_name=[f"n{i}=\u00e9" for i in range(6)],
     )
-    sets = {"max_cat_to_onehot": 1, "min_data_per_group": 1, "cat_smooth": 1, "cat_l2": 0, "min_data_in_leaf": 5}
+    sets = {
+        "max_cat_to_onehot": 1,
+        "min_data_per_group": 1,
+        "cat_smooth": 1,
+        "cat_l2": 0,
+        "min_data_in_leaf": 5,
+    }
     booster = lgb.train({**quiet, "objective": "regression", **sets}, data, ROUNDS)
     yield Model("categories", booster, coded[::13], booster)
 
@@ -207,7 +216,11 @@ def answers(model: Any, rows: np.ndarray) -> list[np.ndarray]:
             given += [model.predict(data, pred_leaf=True), model.predict(data, pred_contribs=True)]
         return given
     if isinstance(model, lgb.Booster):
-        given = [model.predict(rows), model.predict(rows, raw_score=True), model.predict(rows, pred_leaf=True)]
+        given = [
+            model.predict(rows),
+            model.predict(rows, raw_score=True),
+            model.predict(rows, pred_leaf=True),
+        ]
         return [*given, *_explained(model, rows)]
     given = []
     for method in ("predict", "predict_proba"):

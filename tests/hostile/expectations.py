@@ -345,6 +345,29 @@ def _models() -> dict[str, Expected]:
     }
 
 
+def _boosters() -> dict[str, Expected]:
+    lies = {
+        "xgboost-objective": "the objective",
+        "xgboost-features-huge": "num_feature is out of range",
+        "xgboost-targets-huge": "num_target is out of range",
+        "xgboost-group-outside": "tree_info is out of range",
+        "xgboost-nodes-lie": "another length",
+        "xgboost-child-outside": "a child is out of range",
+        "xgboost-child-is-itself": "a child is out of range",
+        "xgboost-child-twice": "two parents",
+        "xgboost-parents-lie": "parents and children",
+        "xgboost-feature-outside": "a split index is out of range",
+        "xgboost-column-short": "another length",
+        "xgboost-column-of-another-type": "no column of its type",
+    }
+    return {name: Expected("INVARIANT_XGBOOST", says) for name, says in lies.items()} | {
+        "xgboost-honest": Expected(OK),
+        "xgboost-bytes": Expected("STATE_RULE", "'handle'"),
+        "xgboost-short-bytes": Expected("STATE_RULE", "'handle'"),
+        "lightgbm-text": Expected("STATE_RULE", "'_handle'"),
+    }
+
+
 def _work() -> dict[str, Expected]:
     shared = ("state", "tree-nodes", "columns", "trees")
     return {f"work-shared-{what}": Expected("BUDGET_CHECKS") for what in shared} | {
@@ -357,5 +380,5 @@ def _work() -> dict[str, Expected]:
 
 
 EXPECTED: dict[str, Expected] = (
-    _frames() | _decoded() | _processes() | _results() | _columns() | _names() | _models() | _work()
+    _frames() | _decoded() | _processes() | _results() | _columns() | _names() | _models() | _boosters() | _work()
 )

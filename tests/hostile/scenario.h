@@ -45,6 +45,8 @@ std::span<const Lie> ColumnLies();
 std::span<const Lie> NameLies();
 // models.cc: states and arrays that fitted models cannot have.
 std::span<const Lie> ModelLies();
+// boosters.cc: records of native models that the libraries must never be handed.
+std::span<const Lie> BoosterLies();
 // work.cc: small graphs that would take a careless checker for ever.
 std::span<const Lie> WorkLies();
 

@@ -121,6 +121,22 @@ def npy_files() -> None:
     write("npy__objects_scalar", npy(np.array({"a": 1}, dtype=object)))
 
 
+def booster_files() -> None:
+    """Of xgboost 3.2 and LightGBM 4.7; texts that need not end where they do stand in the tests."""
+    import lightgbm
+    import xgboost
+
+    X = np.array([[0, 1.0], [1, 0], [2, 5], [3, 1], [4, 4], [5, 0], [6, 2], [7, 3]])
+    y = np.array([0, 0, 1, 1, 2, 2, 3, 3.0])
+    data = xgboost.DMatrix(X, y, feature_types=["c", "q"], enable_categorical=True)
+    booster = xgboost.train({"max_depth": 2, "booster": "dart", "nthread": 1}, data, 2)
+    write("xgboost-ubjson__categories", bytes(booster.save_raw("ubj")))
+    booster = xgboost.train({"max_depth": 1, "nthread": 1}, xgboost.DMatrix(X, y), 1)
+    write("pickle__xgboost", pickle.dumps(booster, 4))
+    small = {"verbose": -1, "min_data_in_leaf": 1, "min_data_in_bin": 1, "num_leaves": 3, "num_threads": 1}
+    write("pickle__lightgbm", pickle.dumps(lightgbm.train(small, lightgbm.Dataset(X, y), 1), 2))
+
+
 if __name__ == "__main__":
     for old in HERE.glob("*.bin"):
         old.unlink()
@@ -128,4 +144,5 @@ if __name__ == "__main__":
     model_files()
     pickle_files()
     npy_files()
+    booster_files()
     print(f"{len(list(HERE.glob('*.bin')))} files")
