@@ -15,7 +15,7 @@ namespace {
 using document::Type;
 using document::Value;
 
-bool Contains(absl::Span<const std::string_view> keys, std::string_view key) {
+bool Contains(std::initializer_list<std::string_view> keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
@@ -57,8 +57,8 @@ bool Fields::Fail(std::string_view message) {
 }
 
 bool Fields::CheckKeys(Index object, std::string_view name,
-                       absl::Span<const std::string_view> required,
-                       absl::Span<const std::string_view> optional) {
+                       std::initializer_list<std::string_view> required,
+                       std::initializer_list<std::string_view> optional) {
   if (!doc_.Is(object, Type::kObject)) return Fail(bytes::Concat({name, " is no object"}));
   size_t found = 0;
   for (Index i = doc_.First(object); i < doc_.at(object).end; i = doc_.Next(doc_.Next(i))) {

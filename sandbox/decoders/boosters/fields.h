@@ -3,12 +3,12 @@
 #define LOADLOCK_SANDBOX_DECODERS_BOOSTERS_FIELDS_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "sandbox/bytes/budget.h"
 #include "sandbox/decoders/document/document.h"
 #include "sandbox/graph/refusal.h"
@@ -31,8 +31,9 @@ class Fields {
   std::optional<graph::Refusal> TakeRefusal() { return std::move(refusal_); }
 
   // An object with `required` keys, perhaps `optional` ones and no others.
-  bool CheckKeys(Index object, std::string_view name, absl::Span<const std::string_view> required,
-                 absl::Span<const std::string_view> optional = {});
+  bool CheckKeys(Index object, std::string_view name,
+                 std::initializer_list<std::string_view> required,
+                 std::initializer_list<std::string_view> optional = {});
   // The value of a key that CheckKeys found.
   Index At(Index object, std::string_view key) const { return *doc_.Find(object, key); }
 

@@ -54,12 +54,12 @@ class XgboostLowering {
 
  private:
   bool Model(Index root) {
-    if (!fields_.CheckKeys(root, "the model", {{"learner", "version"}})) return false;
+    if (!fields_.CheckKeys(root, "the model", {"learner", "version"})) return false;
     if (!Version(fields_.At(root, "version"))) return false;
     const Index learner = fields_.At(root, "learner");
     return fields_.CheckKeys(learner, "learner",
-                             {{"gradient_booster", "learner_model_param", "objective"}},
-                             {{"attributes", "feature_names", "feature_types"}}) &&
+                             {"gradient_booster", "learner_model_param", "objective"},
+                             {"attributes", "feature_names", "feature_types"}) &&
            Parameters(fields_.At(learner, "learner_model_param")) &&
            Attributes(doc_.Find(learner, "attributes")) &&
            Texts("feature_names", doc_.Find(learner, "feature_names")) &&
@@ -83,8 +83,8 @@ class XgboostLowering {
 
   bool Parameters(Index object) {
     if (!fields_.CheckKeys(object, "learner_model_param",
-                           {{"base_score", "num_class", "num_feature"}},
-                           {{"boost_from_average", "num_target"}})) {
+                           {"base_score", "num_class", "num_feature"},
+                           {"boost_from_average", "num_target"})) {
       return false;
     }
     int64_t classes = 0;
@@ -203,16 +203,16 @@ class XgboostLowering {
     if (text == "gblinear") return Linear(object);
     if (text == "gbtree") return Trees(object, std::nullopt);
     if (text == "dart") {
-      if (!fields_.CheckKeys(object, "dart", {{"gbtree", "name", "weight_drop"}})) return false;
+      if (!fields_.CheckKeys(object, "dart", {"gbtree", "name", "weight_drop"})) return false;
       return Trees(fields_.At(object, "gbtree"), fields_.At(object, "weight_drop"));
     }
     return fields_.Fail(bytes::Concat({"the booster '", graph::Quote(text), "' is not known"}));
   }
 
   bool Linear(Index object) {
-    if (!fields_.CheckKeys(object, "gblinear", {{"model", "name"}})) return false;
+    if (!fields_.CheckKeys(object, "gblinear", {"model", "name"})) return false;
     const Index model = fields_.At(object, "model");
-    if (!fields_.CheckKeys(model, "gblinear", {{"weights"}}, {{"boosted_rounds"}})) return false;
+    if (!fields_.CheckKeys(model, "gblinear", {"weights"}, {"boosted_rounds"})) return false;
     int64_t rounds = 0;
     constexpr int64_t kMaxRounds = int64_t{1} << 30;
     if (const auto value = doc_.Find(model, "boosted_rounds");
@@ -227,7 +227,7 @@ class XgboostLowering {
 
   bool Trees(Index object, std::optional<Index> weight_drop) {
     std::string_view name;
-    if (!fields_.CheckKeys(object, "gbtree", {{"model", "name"}}) ||
+    if (!fields_.CheckKeys(object, "gbtree", {"model", "name"}) ||
         !fields_.ReadText(fields_.At(object, "name"), "gbtree", &name)) {
       return false;
     }

@@ -24,15 +24,15 @@ bool XgboostTrees::Read(Index model, std::optional<Index> weight_drop) {
 }
 
 bool XgboostTrees::ReadHeader(Index model) {
-  if (!fields_.CheckKeys(model, "gbtree", {{"gbtree_model_param", "tree_info", "trees"}},
-                         {{"cats", "iteration_indptr"}})) {
+  if (!fields_.CheckKeys(model, "gbtree", {"gbtree_model_param", "tree_info", "trees"},
+                         {"cats", "iteration_indptr"})) {
     return false;
   }
   const Index parameters = fields_.At(model, "gbtree_model_param");
   int64_t trees = 0;
   // Vector leaves have a count here in models of before 2.0; nobody but 0 ever wrote one.
-  if (!fields_.CheckKeys(parameters, "gbtree_model_param", {{"num_trees", "num_parallel_tree"}},
-                         {{"size_leaf_vector"}}) ||
+  if (!fields_.CheckKeys(parameters, "gbtree_model_param", {"num_trees", "num_parallel_tree"},
+                         {"size_leaf_vector"}) ||
       !fields_.ReadParameter(parameters, "num_trees", 0, kMaxTrees, &trees) ||
       !fields_.ReadParameter(parameters, "num_parallel_tree", 1, kMaxTrees, &num_parallel_tree_)) {
     return false;
@@ -71,7 +71,7 @@ bool XgboostTrees::ReadRounds(Index rounds) {
 
 // Names of categories, which xgboost 3.1 and later keep if it was given a data frame with them.
 bool XgboostTrees::ReadCategoryNames(Index cats) {
-  if (!fields_.CheckKeys(cats, "cats", {{"enc", "feature_segments", "sorted_idx"}})) return false;
+  if (!fields_.CheckKeys(cats, "cats", {"enc", "feature_segments", "sorted_idx"})) return false;
   for (const std::string_view key : {"enc", "feature_segments", "sorted_idx"}) {
     if (doc_.at(fields_.At(cats, key)).size != 0) {
       return fields_.Fail(
@@ -84,10 +84,10 @@ bool XgboostTrees::ReadCategoryNames(Index cats) {
 
 bool XgboostTrees::ReadTree(Index tree, int64_t id) {
   if (!fields_.CheckKeys(tree, "a tree",
-                         {{"base_weights", "categories", "categories_nodes", "categories_segments",
-                           "categories_sizes", "default_left", "id", "left_children",
-                           "loss_changes", "parents", "right_children", "split_conditions",
-                           "split_indices", "split_type", "sum_hessian", "tree_param"}})) {
+                         {"base_weights", "categories", "categories_nodes", "categories_segments",
+                          "categories_sizes", "default_left", "id", "left_children", "loss_changes",
+                          "parents", "right_children", "split_conditions", "split_indices",
+                          "split_type", "sum_hessian", "tree_param"})) {
     return false;
   }
   int64_t stated = 0;
@@ -102,7 +102,7 @@ bool XgboostTrees::ReadParameters(Index object, int64_t* nodes) {
   int64_t features = 0;
   int64_t leaf = 0;
   if (!fields_.CheckKeys(object, "tree_param",
-                         {{"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"}}) ||
+                         {"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"}) ||
       !fields_.ReadParameter(object, "num_nodes", 1, kMaxNodes, nodes) ||
       !fields_.ReadParameter(object, "num_deleted", 0, *nodes - 1, &deleted) ||
       !fields_.ReadParameter(object, "num_feature", num_feature_, num_feature_, &features)) {
