@@ -193,7 +193,7 @@ TEST(Ubjson, NestingIsBounded) {
   EXPECT_EQ(UbjsonRule(std::string(1'000'000, '[')), "BUDGET_DEPTH");
   std::string counted;
   for (size_t i = 0; i <= kMaxNesting; ++i) counted += std::string("[#") + Length(1);
-  EXPECT_EQ(UbjsonRule(counted), "BUDGET_DEPTH");
+  EXPECT_EQ(UbjsonRule(counted + "Z"), "BUDGET_DEPTH");
 }
 
 TEST(Ubjson, FlippedBytesEndInAVerdict) {
