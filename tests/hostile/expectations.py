@@ -380,5 +380,13 @@ def _work() -> dict[str, Expected]:
 
 
 EXPECTED: dict[str, Expected] = (
-    _frames() | _decoded() | _processes() | _results() | _columns() | _names() | _models() | _boosters() | _work()
+    _frames()
+    | _decoded()
+    | _processes()
+    | _results()
+    | _columns()
+    | _names()
+    | _models()
+    | _boosters()
+    | _work()
 )

@@ -120,7 +120,9 @@ def symbols(binary: str) -> str:
 
 
 # Namespaces of the parsers; a demangled symbol of theirs holds one of these.
-PARSERS = re.compile(r"loadlock::(pickle|formats|numpy|npy|compress|decoders|document|boosters|graph|worker)::")
+PARSERS = re.compile(
+    r"loadlock::(pickle|formats|numpy|npy|compress|decoders|document|boosters|graph|worker)::"
+)
 
 
 def test_the_daemon_holds_no_parser() -> None:

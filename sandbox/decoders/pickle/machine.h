@@ -17,9 +17,6 @@
 
 namespace loadlock::pickle {
 
-// Why instances of a library's class are never read; null if they may be.
-const char* WhyNativeIsNotRead(const graph::GlobalUse& use);
-
 // The stack machine. One handler an opcode; a handler returns false after it set the refusal.
 // Handlers stand in scalars.cc, containers.cc, objects.cc and joblib.cc.
 class Machine {
@@ -172,9 +169,7 @@ class Machine {
   bool Latin1(NodeId text, NodeId codec, graph::Buffer* out);
   bool PushBytesCall(bool mutable_bytes, absl::Span<const NodeId> args);
   bool PushThreeInts(Builtin which, absl::Span<const NodeId> args);
-
-  // native.cc
-  bool LowerNative(NodeId object, NodeId* state);
+  bool LowerNative(NodeId object, NodeId* state);  // native.cc
   bool BytesOf(NodeId node, Bytes* out);
 
   // joblib.cc

@@ -1,4 +1,5 @@
-// Classes whose state holds a model in a library's own format.
+#include "sandbox/decoders/pickle/native.h"
+
 #include <cstdint>
 #include <optional>
 #include <string_view>

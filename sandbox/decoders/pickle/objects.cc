@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/pickle/joblib.h"
 #include "sandbox/decoders/pickle/machine.h"
+#include "sandbox/decoders/pickle/native.h"
 #include "sandbox/decoders/pickle/text.h"
 
 namespace loadlock::pickle {

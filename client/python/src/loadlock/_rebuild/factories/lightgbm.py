@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from loadlock._rebuild.factories.call import Call, Factory
@@ -147,7 +147,7 @@ def _by_leaf(values: list[str], counts: list[int]) -> str:
     ends = [0, *accumulate(counts)]
     return "".join(
         "".join(f"{value} " for value in values[start:end]) + " "
-        for start, end in zip(ends, ends[1:], strict=False)
+        for start, end in pairwise(ends)
     )
 
 

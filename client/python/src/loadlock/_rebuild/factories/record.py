@@ -1,4 +1,4 @@
-"""The record that stands for a native model: plain values and columns that the daemon has proven."""
+"""The record that stands for a native model: plain values and columns, proven by the daemon."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from loadlock._rebuild.factories.call import Call, is_int
+
+
+def _is_str(value: Any) -> bool:
+    return type(value) is str
 
 
 class Record:
@@ -54,7 +58,7 @@ class Record:
 
     def strings(self, value: Any) -> dict[str, str]:
         """A dict of str to str."""
-        if type(value) is not dict or any(type(each) is not str for pair in value.items() for each in pair):
+        if type(value) is not dict or not all(map(_is_str, (*value, *value.values()))):
             raise self.fail("a dict of strings")
         return value
 

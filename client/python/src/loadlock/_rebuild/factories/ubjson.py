@@ -59,4 +59,5 @@ def typed_head(letter: bytes) -> bytes:
 
 def typed(letter: bytes, values: npt.NDArray[np.float32]) -> bytes:
     """An array of one type."""
-    return typed_head(letter) + length(len(values)) + values.astype(values.dtype.newbyteorder(">")).tobytes()
+    swapped = values.astype(values.dtype.newbyteorder(">"))
+    return typed_head(letter) + length(len(values)) + swapped.tobytes()

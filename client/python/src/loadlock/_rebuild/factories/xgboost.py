@@ -82,10 +82,8 @@ def _gradient_booster(record: Record) -> bytes:
     trees = ubjson.obj({"model": _trees(record), "name": ubjson.text("gbtree")})
     if name == "gbtree":
         return trees
-    weights = record.column("weight_drop", "<f4", len(record.get("tree_info")))
-    return ubjson.obj(
-        {"gbtree": trees, "name": ubjson.text(name), "weight_drop": ubjson.numbers(weights)}
-    )
+    drop = ubjson.numbers(record.column("weight_drop", "<f4", len(record.get("tree_info"))))
+    return ubjson.obj({"gbtree": trees, "name": ubjson.text(name), "weight_drop": drop})
 
 
 def _trees(record: Record) -> bytes:
@@ -136,7 +134,8 @@ class _Trees:
         splits = self._splits[-1]
         self._category_nodes = _swapped(record.column("categories_nodes", "<i4", splits))
         self._category_sizes = record.column("categories_sizes", "<i4", splits).astype(np.int64)
-        self._categories = _swapped(record.column("categories", "<i4", int(self._category_sizes.sum())))
+        total = int(self._category_sizes.sum())
+        self._categories = _swapped(record.column("categories", "<i4", total))
 
     def parts(self) -> list[memoryview | bytes]:
         """The bytes of all trees, in pieces."""
