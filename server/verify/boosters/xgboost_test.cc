@@ -81,7 +81,7 @@ TEST(Xgboost, EveryClauseIsChecked) {
       With(good, "version", List({Int(3), Int(2)})),
       With(good, "version", List({Int(3), Int(2), Int(1000)})),
       With(good, "num_class", Int(-1)),
-      With(good, "num_class", Int(2)),
+      With(good, "num_class", Int(3)),
       With(good, "num_class", Str("0")),
       With(good, "num_feature", Int(0)),
       With(good, "num_feature", Int(int64_t{1} << 31)),
