@@ -48,6 +48,10 @@ void AddMissing(const Field& from, Field* to) {
   }
 }
 
+bool HasState(const v1::Entry& entry) {
+  return entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE;
+}
+
 // Makes `base` what both entries allow.
 absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
   if (second.trust() > base->trust()) {
@@ -64,6 +68,13 @@ absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
     return absl::InvalidArgumentError(
         absl::StrCat("entry \"", second.name(), "\" changes the schema of an extended policy"));
   }
+  const bool both_have_state = HasState(second) && HasState(*base);
+  if (second.trust() != base->trust() && second.trust() != v1::TRUST_NAME && !both_have_state) {
+    // What the schema of a factory checks, no rule of a state can.
+    return absl::InvalidArgumentError(
+        absl::StrCat("entry \"", second.name(), "\" makes ", v1::Trust_Name(second.trust()), " of ",
+                     v1::Trust_Name(base->trust()), ", which is another use and no narrower one"));
+  }
   std::vector<std::string> places;
   if (second.trust() == v1::TRUST_NAME && base->trust() == v1::TRUST_NAME) {
     const std::set<std::string> first(base->at().begin(), base->at().end());
@@ -71,13 +82,13 @@ absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
       if (first.contains(at)) places.push_back(at);
     }
   }
-  if (second.trust() != base->trust()) {
+  if (second.trust() != base->trust() && !both_have_state) {
     // What is only named has no schema and no state; conditions on them have no meaning.
     base->Clear();
     base->set_name(second.name());
-    base->set_trust(second.trust());
-    base->set_schema(second.schema());
   }
+  if (!second.schema().empty()) base->set_schema(second.schema());
+  base->set_trust(second.trust());
   base->clear_at();
   for (std::string& at : places) base->add_at(std::move(at));
   AddMissing(second.invariants(), base->mutable_invariants());

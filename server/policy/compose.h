@@ -29,8 +29,8 @@ using PolicyFiles = std::map<std::string, PolicyFile, std::less<>>;
 absl::StatusOr<PolicyFile> ParsePolicyFile(const std::string& file, const std::string& text);
 
 // A policy without extends, sorted by name: the entries of `name` and of all it extends, each
-// policy once, bases first. A repeated name may only narrow: its trust is equal or less, and
-// the conditions of both entries apply. INVALID_ARGUMENT for cycles, unknown names, widening.
+// once, bases first. A repeated name may only narrow: its trust stays or becomes NAME (NEW_SETSTATE
+// also NEW_DICT), all conditions apply. INVALID_ARGUMENT for cycles, unknown names, widening.
 absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& name);
 
 }  // namespace loadlock::policy

@@ -14,8 +14,8 @@ namespace loadlock::policy {
 // None, bool, int, float, str.
 using Literal = std::variant<std::monostate, bool, int64_t, double, std::string>;
 
-// Parses Python's repr of a literal: None, True, 12, -0.5, 'content'. A string may hold the
-// escape \\ for a backslash and no other; nullopt if it is nothing of the kind.
+// Parses Python's repr of a literal: None, True, 12 (64 bits), -0.5, 'content'. A string may hold
+// the escape \\ for a backslash and no other, and no control characters; nullopt for all else.
 std::optional<Literal> ParseLiteral(absl::string_view text);
 
 }  // namespace loadlock::policy

@@ -171,6 +171,29 @@ TEST_F(PolicyTest, LessTrustLosesTheState) {
       << "the class as a value is more than the base allowed";
 }
 
+TEST_F(PolicyTest, TheStateOfBothAppliesWithLessTrustToo) {
+  Write("base", R"(name: "base"
+    attribute_sets { name: "s" keys: "k" }
+    entries { name: "a.C" trust: TRUST_NEW_SETSTATE invariants: "SVC" forbidden: "s"
+              state { key: "x" kinds: VALUE_KIND_INT } })");
+  Write("p", R"(name: "p" extends: "base" entries { name: "a.C" trust: TRUST_NEW_DICT })");
+  const auto set = PolicySet::Load(dir_.string());
+  ASSERT_TRUE(set.ok()) << set.status();
+  const CompiledEntry* entry = (*set)->Find("p")->Find("a.C");
+  EXPECT_EQ(entry->trust(), v1::TRUST_NEW_DICT);
+  EXPECT_EQ(entry->invariants().size(), 1U);
+  EXPECT_TRUE(entry->IsForbidden("k"));
+  EXPECT_NE(entry->FindRule("x"), nullptr);
+}
+
+TEST_F(PolicyTest, AnotherUseIsNoNarrowerOne) {
+  Write("base", R"(name: "base" entries { name: "a.C" trust: TRUST_FACTORY schema: "TREE" })");
+  Write("p", R"(name: "p" extends: "base" entries { name: "a.C" trust: TRUST_NEW_SETSTATE })");
+  EXPECT_TRUE(
+      Has(Error(), "p.textproto:1: entry \"a.C\" makes TRUST_NEW_SETSTATE of TRUST_FACTORY"))
+      << Error();
+}
+
 TEST_F(PolicyTest, DigestIsThatOfTheMeaning) {
   Write(
       "p",
@@ -205,7 +228,13 @@ TEST(Literal, ParsesPythonsRepr) {
   EXPECT_EQ(ParseLiteral("0.5"), Literal(0.5));
   EXPECT_EQ(ParseLiteral("'a b'"), Literal(std::string("a b")));
   EXPECT_EQ(ParseLiteral("'\\\\w+'"), Literal(std::string("\\w+")));
-  for (const char* bad : {"", "none", "'a", "'", "'a'b'", "'\\n'", "inf", "nan", "f()", "[1]"}) {
+  EXPECT_EQ(ParseLiteral("-9223372036854775808"), Literal(INT64_MIN));
+  EXPECT_EQ(ParseLiteral("1e-05"), Literal(1e-05));
+  EXPECT_EQ(ParseLiteral("1e+16"), Literal(1e16));
+  for (const char* bad : {"", "none", "'a", "'", "'a'b'", "'\\n'", "inf", "nan", "f()", "[1]",
+                          // One spelling only, and an int that does not fit is no float.
+                          " 1", "1 ", "+1", "01", "-0", "1_0", "0x1f", ".5", "5.",
+                          "9223372036854775808", "1e", "1e400", "1.5 ", "--1", "'\x1b'"}) {
     EXPECT_FALSE(ParseLiteral(bad).has_value()) << bad;
   }
 }
