@@ -17,6 +17,28 @@ size_t SizeOf(const Message& message) { return offsetof(Message, text) + message
 
 constexpr size_t kControlBytes = CMSG_SPACE(2 * sizeof(int));
 
+// Bytes that are none of the values of a bool or an enum must not be read as one.
+template <typename T>
+bool AtMost(const T& field, std::underlying_type_t<T> last) {
+  std::underlying_type_t<T> value;
+  memcpy(&value, &field, sizeof(value));
+  return value <= last;
+}
+
+bool IsBool(const bool& field) {
+  uint8_t value;
+  memcpy(&value, &field, sizeof(value));
+  return value <= 1;
+}
+
+bool HasValues(const Message& message) {
+  return AtMost(message.kind, static_cast<uint32_t>(MessageKind::kExited)) &&
+         static_cast<uint32_t>(message.kind) >= static_cast<uint32_t>(MessageKind::kConfigure) &&
+         AtMost(message.tier, static_cast<uint8_t>(Tier::kC)) &&
+         AtMost(message.minimum, static_cast<uint8_t>(Tier::kC)) && IsBool(message.usable) &&
+         IsBool(message.urgent);
+}
+
 }  // namespace
 
 RawLimits ToRaw(const WorkerLimits& limits) {
@@ -82,9 +104,10 @@ Received ReceiveMessage(int fd, Message* message, std::array<channel::UniqueFd, 
       (*fds)[i].Reset(received);
     }
   }
-  const bool whole =
-      static_cast<size_t>(size) >= offsetof(Message, text) && message->version == kControlVersion &&
-      message->text_size <= Message::kMaxText && static_cast<size_t>(size) == SizeOf(*message);
+  const bool whole = static_cast<size_t>(size) >= offsetof(Message, text) &&
+                     message->version == kControlVersion &&
+                     message->text_size <= Message::kMaxText &&
+                     static_cast<size_t>(size) == SizeOf(*message) && HasValues(*message);
   return whole ? Received::kMessage : Received::kClosed;
 }
 

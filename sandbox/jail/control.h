@@ -88,8 +88,8 @@ bool SendMessage(int fd, const Message& message, const std::vector<int>& fds, in
 
 enum class Received { kMessage, kNothing, kClosed };
 
-// Blocks unless `flags` holds MSG_DONTWAIT (then kNothing if there is no message). A message of
-// another version or size counts as kClosed: the other end is not ours.
+// Blocks unless `flags` holds MSG_DONTWAIT (then kNothing if there is no message). kClosed too for
+// another version or size, or values that there are not: the other end is not ours.
 Received ReceiveMessage(int fd, Message* message, std::array<channel::UniqueFd, 2>* fds, int flags);
 
 }  // namespace loadlock::jail

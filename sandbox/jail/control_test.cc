@@ -67,6 +67,24 @@ TEST_F(Control, RefusesOtherVersionsAndSizes) {
   EXPECT_EQ(Receive(), Received::kClosed);
 }
 
+TEST_F(Control, RefusesValuesThatThereAreNot) {
+  const auto receive_with = [&](size_t offset, uint8_t value) {
+    const Message sent;
+    std::array<uint8_t, offsetof(Message, text)> bytes;
+    memcpy(bytes.data(), &sent, bytes.size());
+    bytes.at(offset) = value;
+    EXPECT_GT(send(near_.get(), bytes.data(), bytes.size(), 0), 0);
+    return Receive();
+  };
+  EXPECT_EQ(receive_with(offsetof(Message, kind), 6), Received::kMessage);
+  EXPECT_EQ(receive_with(offsetof(Message, kind), 0), Received::kClosed);
+  EXPECT_EQ(receive_with(offsetof(Message, kind), 7), Received::kClosed);
+  EXPECT_EQ(receive_with(offsetof(Message, tier), 3), Received::kClosed);
+  EXPECT_EQ(receive_with(offsetof(Message, minimum), 3), Received::kClosed);
+  EXPECT_EQ(receive_with(offsetof(Message, usable), 2), Received::kClosed);
+  EXPECT_EQ(receive_with(offsetof(Message, urgent), 255), Received::kClosed);
+}
+
 TEST_F(Control, SeesTheEndOfTheOtherSide) {
   near_.Reset();
   EXPECT_EQ(Receive(), Received::kClosed);
