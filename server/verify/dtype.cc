@@ -16,7 +16,12 @@ bool IsTimeUnit(absl::string_view unit) {
   if (!absl::ConsumePrefix(&unit, "[") || !absl::ConsumeSuffix(&unit, "]")) return false;
   size_t digits = 0;
   while (digits < unit.size() && unit[digits] >= '0' && unit[digits] <= '9') ++digits;
-  if (digits > 9 || (digits > 0 && unit.front() == '0')) return false;
+  // The multiple, which numpy keeps in an int too and leaves out if it is 1.
+  uint32_t multiple = 0;
+  if (digits > 0 && (unit.front() == '0' || !absl::SimpleAtoi(unit.substr(0, digits), &multiple) ||
+                     multiple < 2 || multiple > kMaxItemSize)) {
+    return false;
+  }
   unit.remove_prefix(digits);
   for (const absl::string_view known :
        {"Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"}) {

@@ -74,14 +74,36 @@ TEST(Result, ARefusalBringsNoGraph) {
 
 TEST(Typestr, OnlyTheCanonicalForm) {
   for (const char* good : {"<f8", ">i4", "|b1", "|i1", "|u1", "<U12", ">U1", "|S5", "|V16", "|O",
-                           "<M8[ns]", "<m8", "<M8[25s]", "<c16", "<f2"}) {
+                           "<M8[ns]", "<m8", "<M8[25s]", "<M8[2147483647s]", "<c16", "<f2"}) {
     EXPECT_TRUE(ParseTypestr(good).has_value()) << good;
   }
-  for (const char* bad :
-       {"",        "f8",      "=f8",     "<f3",     "<f08",          "|f8",
-        "<b1",     "<i1",     "|U3",     "<S5",     "|O8",           "<O",
-        "<M8[xs]", "<M8[ns",  "<M4[ns]", "<U",      "<U99999999999", "|V4294967296",
-        "<f8 ",    "<f8[ns]", "<x4",     "(2,)<f8", "<U536870912"}) {
+  for (const char* bad : {"",
+                          "f8",
+                          "=f8",
+                          "<f3",
+                          "<f08",
+                          "|f8",
+                          "<b1",
+                          "<i1",
+                          "|U3",
+                          "<S5",
+                          "|O8",
+                          "<O",
+                          "<M8[xs]",
+                          "<M8[ns",
+                          "<M4[ns]",
+                          "<U",
+                          "<U99999999999",
+                          "|V4294967296",
+                          "<f8 ",
+                          "<f8[ns]",
+                          "<x4",
+                          "(2,)<f8",
+                          "<U536870912",
+                          "<M8[1s]",
+                          "<M8[0s]",
+                          "<M8[02s]",
+                          "<M8[2147483648s]"}) {
     EXPECT_FALSE(ParseTypestr(bad).has_value()) << bad;
   }
   EXPECT_EQ(ParseTypestr("<U12")->itemsize, 48U);

@@ -21,7 +21,7 @@ struct Dtype {
 };
 
 // Largest item of S, U or V, in bytes: numpy keeps the size in an int.
-inline constexpr uint64_t kMaxItemSize = uint64_t{1} << 31;
+inline constexpr uint64_t kMaxItemSize = (uint64_t{1} << 31) - 1;
 
 // Reads numpy's typestr (`|b1`, `<f8`, `>i4`, `=u2`, `U12`, `M8[ns]`, `m8[25us]`); an absent
 // order or '=' is little-endian. Only grammar of the allow-list: b1, i/u 1 2 4 8, f 2 4 8,

@@ -48,7 +48,7 @@ TEST(Typestr, IsCanonical) {
 TEST(Typestr, NothingBesideTheAllowList) {
   for (const char* text : {"",    "<",     "f",           "f16",        "i3",
                            "b2",  "c4",    "f08",         "g8",         "O4",
-                           "U",   "U-1",   "S2147483649", "U536870913", "V99999999999999999999",
+                           "U",   "U-1",   "S2147483648", "U536870912", "V99999999999999999999",
                            "M4",  "M8[x]", "M8[1us]",     "M8[0us]",    "M8[us",
                            "|f8", "f8 ",   "<<f8",        "i8,i8",      "(2,)f8"}) {
     EXPECT_EQ(Typestr(text), "none") << text;
