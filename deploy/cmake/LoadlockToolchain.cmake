@@ -30,3 +30,11 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
                       -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
   add_link_options(-Wl,-z,relro,-z,now -Wl,-z,noexecstack)
 endif()
+
+# Coverage for libFuzzer in all code of ours; its main() is linked to the targets of tests/fuzz alone.
+if(LOADLOCK_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "LOADLOCK_FUZZ needs clang: cmake --preset fuzz, with deploy/packages/fuzz.txt")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link -g1)
+endif()

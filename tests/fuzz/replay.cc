@@ -2,8 +2,8 @@
 // build tries some thousands of broken files. The mutations are the same in every run.
 //
 //   fuzz_NAME FOLDER [PREFIX [MUTATIONS [SEED]]]   seeds of FOLDER whose names begin with PREFIX,
-//   and
-//                                                  as many mutations of each
+//                                                  each with so many mutations (0, the default: as
+//                                                  many as end within seconds)
 //   fuzz_NAME FILE                                 one file as it is, for looking into a finding
 #include <sys/mman.h>
 #include <unistd.h>
@@ -121,7 +121,7 @@ Blob Mutate(Blob data, const Blob& other, std::mt19937* random) {
 Blob MutateByTarget(Blob data, const Blob& other, std::mt19937* random) {
   if ((*random)() % 16 == 0) return Mutate(std::move(data), other, random);
   Blob out(kMaxInput);
-  if ((*random)() % 8 == 0) {
+  if (LLVMFuzzerCustomCrossOver != nullptr && (*random)() % 8 == 0) {
     out.resize(LLVMFuzzerCustomCrossOver(data.data(), data.size(), other.data(), other.size(),
                                          out.data(), out.size(),
                                          static_cast<unsigned>((*random)())));
@@ -134,17 +134,24 @@ Blob MutateByTarget(Blob data, const Blob& other, std::mt19937* random) {
 }
 
 struct Amount {
-  int mutations = 1000;  // of each seed
+  size_t mutations = 1000;  // of each seed
   unsigned seed = 1;
 };
 
+// Mutations of all seeds together, unless a number was asked for: a large corpus must not make a
+// unit test long.
+constexpr size_t kMutationsInAll = 50'000;
+
 int Replay(const std::filesystem::path& folder, const std::string& prefix, Amount amount) {
   const std::vector<Blob> seeds = ReadSeeds(folder, prefix);
+  if (amount.mutations == 0) {
+    amount.mutations = std::min(Amount().mutations, kMutationsInAll / seeds.size() + 1);
+  }
   std::mt19937 random(amount.seed);
   size_t inputs = 0;
   for (const Blob& seed : seeds) {
     RunOne(seed);
-    for (int i = 0; i < amount.mutations; ++i) {
+    for (size_t i = 0; i < amount.mutations; ++i) {
       const Blob& other = seeds[random() % seeds.size()];
       RunOne(LLVMFuzzerCustomMutator != nullptr ? MutateByTarget(seed, other, &random)
                                                 : Mutate(seed, other, &random));
@@ -167,8 +174,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (std::filesystem::is_directory(args[0])) {
-    loadlock::fuzz::Amount amount;
-    if (args.size() > 2) amount.mutations = std::stoi(args[2]);
+    loadlock::fuzz::Amount amount{.mutations = 0};
+    if (args.size() > 2) amount.mutations = std::stoul(args[2]);
     if (args.size() > 3) amount.seed = static_cast<unsigned>(std::stoul(args[3]));
     return loadlock::fuzz::Replay(args[0], args.size() > 1 ? args[1] : "", amount);
   }

@@ -18,6 +18,10 @@ extern "C" size_t LLVMFuzzerCustomCrossOver(const uint8_t* data, size_t size, co
                                             size_t other_size, uint8_t* out, size_t max_size,
                                             unsigned seed) __attribute__((weak));
 
+// libFuzzer's own mutations; null where it is not linked.
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size)
+    __attribute__((weak));
+
 namespace loadlock::fuzz {
 
 inline void Require(bool holds, const char* what) {
