@@ -52,17 +52,21 @@ TEST(ExecutorTest, KeepsTheOrder) {
 class Block {
  public:
   explicit Block(Executor* executor) {
-    executor->Submit(std::nullopt, [this] {
-      started_.count_down();
-      go_.wait();
+    executor->Submit(std::nullopt, [latches = latches_] {
+      latches->started.count_down();
+      latches->go.wait();
     });
-    started_.wait();
+    latches_->started.wait();
   }
-  void LetGo() { go_.count_down(); }
+  void LetGo() { latches_->go.count_down(); }
 
  private:
-  std::latch started_{1};
-  std::latch go_{1};
+  struct Latches {
+    std::latch started{1};
+    std::latch go{1};
+  };
+  // The task's too: it may still leave the wait when this ends.
+  std::shared_ptr<Latches> latches_ = std::make_shared<Latches>();
 };
 
 TEST(ExecutorTest, CallersTakeTurns) {
@@ -83,11 +87,12 @@ TEST(ExecutorTest, CallersTakeTurns) {
 // Whoever leaves and comes back gets a turn, not those that it left out.
 TEST(ExecutorTest, ComingBackIsNoAdvantage) {
   std::string order;
+  std::function<void(int)> again;
   {
     Executor executor(1, 100);
     Block block(&executor);
     for (int i = 0; i < 6; ++i) executor.Submit(kAlice, [&order] { order += 'a'; });
-    std::function<void(int)> again = [&](int left) {
+    again = [&](int left) {
       order += 'b';
       if (left > 0) executor.Submit(kBob, [&again, left] { again(left - 1); });
     };

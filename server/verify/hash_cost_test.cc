@@ -83,10 +83,11 @@ std::string OutcomeOfKeys(int n, const std::function<NodeId(Draft&, int64_t)>& k
                           v1::NodeKind kind = v1::NODE_KIND_DICT) {
   Draft draft;
   std::vector<uint32_t> operands;
-  const NodeId value = None()(draft);
+  const bool dict = kind == v1::NODE_KIND_DICT;
+  const NodeId value = dict ? None()(draft) : 0;
   for (int64_t i = 0; i < n; ++i) {
     operands.push_back(key(draft, i));
-    if (kind == v1::NODE_KIND_DICT) operands.push_back(value);
+    if (dict) operands.push_back(value);
   }
   return Outcome(VerifyDraft(draft, draft.Node(kind, std::move(operands)))).substr(0, 15);
 }
@@ -108,46 +109,47 @@ TEST(HashCostTest, KeysThatCollideAreRefused) {
        }},
       {"packed tuples",
        [](Draft& d, int64_t i) {
-         const uint32_t first = d.Ints({i % 4 * kPrime, i / 4 % 4 * kPrime, i / 16 * kPrime});
-         return d.Node(v1::NODE_KIND_TUPLE_INT, {first, 3});
+         const uint32_t first =
+             d.Ints({i % 4 * kPrime, i / 4 % 4 * kPrime, i / 16 % 4 * kPrime, i / 64 * kPrime});
+         return d.Node(v1::NODE_KIND_TUPLE_INT, {first, 4});
        }},
       {"tuples with text",
        [](Draft& d, int64_t i) {
-         return Tuple(
-             {Str("a"), Int(i % 4 * kPrime), Int(i / 4 % 4 * kPrime), Int(i / 16 * kPrime)})(d);
+         return Tuple({Str("a"), Int(i % 4 * kPrime), Int(i / 4 % 4 * kPrime),
+                       Int(i / 16 % 4 * kPrime), Int(i / 64 * kPrime)})(d);
        }},
       {"frozensets",
        [](Draft& d, int64_t i) {
-         return d.Node(
-             v1::NODE_KIND_FROZENSET,
-             {Int(i % 4 * kPrime)(d), Int(1 + i / 4 % 4 * kPrime)(d), Int(2 + i / 16 * kPrime)(d)});
+         return d.Node(v1::NODE_KIND_FROZENSET,
+                       {Int(i % 4 * kPrime)(d), Int(1 + i / 4 % 4 * kPrime)(d),
+                        Int(2 + i / 16 % 4 * kPrime)(d), Int(3 + i / 64 * kPrime)(d)});
        }},
       {"complex",
        [](Draft& d, int64_t i) {
          return d.Node(v1::NODE_KIND_COMPLEX,
-                       {d.Float(std::ldexp(1.0, static_cast<int>(61 * (i % 8)))),
-                        d.Float(std::ldexp(1.0, static_cast<int>(61 * (i / 8))))});
+                       {d.Float(std::ldexp(1.0, static_cast<int>(61 * (i % 16)))),
+                        d.Float(std::ldexp(1.0, static_cast<int>(61 * (i / 16))))});
        }},
   };
   for (const auto& [name, key] : attacks) {
-    EXPECT_EQ(OutcomeOfKeys(64, key), "HASH_COLLISIONS") << name;
-    EXPECT_EQ(OutcomeOfKeys(64, key, v1::NODE_KIND_SET), "HASH_COLLISIONS") << name;
+    EXPECT_EQ(OutcomeOfKeys(256, key), "HASH_COLLISIONS") << name;
+    EXPECT_EQ(OutcomeOfKeys(256, key, v1::NODE_KIND_SET), "HASH_COLLISIONS") << name;
   }
 }
 
-// Hashes that all differ, for a dict of 8192 slots. When nothing is left of a hash, the way goes
+// Hashes that all differ, for a dict of 32768 slots. When nothing is left of a hash, the way goes
 // x -> 5x + 1, the same for every key. The first keys fill a piece of that way; of the others,
 // found by trying, each step before lies in it, and then they follow it to its end.
 std::vector<int64_t> KeysThatShareTheirWay() {
-  constexpr uint64_t kMask = 8191;
+  constexpr uint64_t kMask = 32767;
   std::vector<int64_t> keys;
   std::vector<bool> taken(kMask + 1);
-  for (uint64_t at = 0; keys.size() < 3600; at = (at * 5 + 1) & kMask) {
+  for (uint64_t at = 0; keys.size() < 18'000; at = (at * 5 + 1) & kMask) {
     keys.push_back(static_cast<int64_t>(at));
     taken[at] = true;
   }
   std::mt19937_64 random(1);  // NOLINT(cert-msc51-cpp): the same in each run
-  while (keys.size() < 3900) {
+  while (keys.size() < 21'000) {
     const uint64_t hash = random() >> 4;
     uint64_t at = hash & kMask;
     uint64_t perturb = hash;
@@ -181,6 +183,11 @@ TEST(HashCostTest, HonestKeysAreNotRefused) {
       {"highest bits", [](Draft& d, int64_t i) { return Int(i << 43)(d); }},
       {"identifiers", [](Draft& d, int64_t i) { return Int(i * 0x9E3779B97F4A7)(d); }},
       {"halves", [](Draft& d, int64_t i) { return FloatNode(d, static_cast<double>(i) / 2); }},
+      {"floats of 32 bits",
+       [](Draft& d, int64_t i) {
+         const auto bits = static_cast<uint32_t>(i) * 2654435761U;
+         return FloatNode(d, static_cast<double>(static_cast<float>(bits) / 3.0F));
+       }},
       {"tenths", [](Draft& d, int64_t i) { return FloatNode(d, static_cast<double>(i) * 0.1); }},
       {"a grid",
        [](Draft& d, int64_t i) { return FloatNode(d, std::ldexp(static_cast<double>(i), -20)); }},

@@ -17,6 +17,8 @@ from corpora.bombs import BUILDERS, Bomb
 from .daemon import ACCEPTED, REFUSED, SANITIZED, Daemon, errors
 from .usage import MIB, Watch, status
 
+# A sanitizer takes memory and time of its own.
+BUDGETS_HOLD = not SANITIZED
 BOMBS = {bomb.name: bomb for builder in BUILDERS for bomb in builder()}
 
 # What an idle worker takes, with the libraries that it maps.
@@ -64,7 +66,6 @@ def audit(daemon: Daemon, bomb: Bomb, data: bytes) -> object:
         path.unlink()
 
 
-@pytest.mark.skipif(SANITIZED, reason="the budgets are those of a build without sanitizers")
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_bounded(name: str, bombed: Daemon) -> None:
     bomb = BOMBS[name]
@@ -89,6 +90,8 @@ def test_a_bomb_is_bounded(name: str, bombed: Daemon) -> None:
     assert len(report.findings) <= 1001
     assert report.ByteSize() < 8 * MIB
     heap, decoded = heap_budget(len(data)), decoded_budget(len(data))
+    if not BUDGETS_HOLD:
+        return
     assert 0 < watch.worker_peak <= WORKER_BASE + len(data) + heap + decoded + nodes_budget(len(data))
     assert watch.worker_cpu <= WORKER_CPU
     # The artifact, the worker's answer, and the graph that is made of it.

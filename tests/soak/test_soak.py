@@ -19,7 +19,7 @@ import pytest
 from corpora import opcodes as op
 from corpora.models import models, write_joblib
 from corpora.mutate import mutants
-from integration.daemon import ACCEPTED, BIN, REFUSED, SANITIZED, Daemon, descendants
+from integration.daemon import ACCEPTED, BIN, REFUSED, Daemon, descendants
 from integration.usage import MIB, status
 
 LONG = os.environ.get("LOADLOCK_LONG") == "1"
@@ -66,7 +66,6 @@ def busy(daemon: Daemon, good: Path, bad: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.skipif(SANITIZED, reason="a sanitizer's quarantine grows")
 def test_soak() -> None:
     scaler = next(model.fitted for model in models(words=30) if model.name == "scaler")
     verdicts: Counter[int] = Counter()
