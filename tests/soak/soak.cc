@@ -97,7 +97,9 @@ class Soak {
   }
 
   void Load(const client::Client& client) const {
-    auto loaded = client.Load(good_path_, {.keep_lease = true});
+    client::LoadOptions options;
+    options.keep_lease = true;
+    auto loaded = client.Load(good_path_, options);
     Require(loaded.ok(), loaded.status().ToString());
     auto* const model = std::get_if<client::Model>(&*loaded);
     Require(model != nullptr, "a good model is refused");
