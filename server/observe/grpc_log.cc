@@ -4,7 +4,6 @@
 
 #include <mutex>
 
-#include "absl/time/clock.h"
 
 namespace loadlock::observe {
 namespace {
@@ -51,7 +50,7 @@ class GrpcHandler {
     const Level level = LevelOf(args->severity);
     // A line that nobody would see must not take the place of one that somebody would.
     if (!target->log_.enabled(level)) return;
-    const std::optional<uint64_t> dropped = target->limit_.Pass(absl::Now());
+    const std::optional<uint64_t> dropped = target->limit_.Pass(clock::SteadyTime::Now());
     if (!dropped.has_value()) return;
     target->log_.Write(level, "grpc",
                        {{"message", args->message},
