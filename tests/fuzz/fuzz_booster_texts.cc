@@ -10,13 +10,14 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using loadlock::pickle::ParseResult;
   return loadlock::fuzz::RunParser(
-      data, size, [](const auto& stream, auto& decoded, auto& budget, auto& builder) {
+      data, size,
+      [](const auto& stream, auto& decoded, auto& budget, auto& builder) {
         ParseResult result;
         loadlock::document::Document doc(&budget);
         const loadlock::boosters::Target target{&builder, &decoded, &budget};
         const bool text = !stream.bytes.empty() && stream.bytes[0] == 't';
         if (!loadlock::bytes::ValidUtf8(stream.bytes)) {
-          result.refusal = loadlock::graph::Refuse("MALFORMED", "not UTF-8");
+          result.refusal = loadlock::graph::Refuse("MALFORMED", "not UTF-8", 0);
         } else if (text) {
           const std::string_view all(reinterpret_cast<const char*>(stream.bytes.data()),
                                      stream.bytes.size());
@@ -29,5 +30,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         if (result.refusal) result.root = loadlock::graph::kNoNode;
         return result;
-      });
+      },
+      loadlock::fuzz::Places::kKeys);
 }

@@ -6,7 +6,8 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using loadlock::pickle::ParseResult;
   return loadlock::fuzz::RunParser(
-      data, size, [](const auto& stream, auto& decoded, auto& budget, auto& builder) {
+      data, size,
+      [](const auto& stream, auto& decoded, auto& budget, auto& builder) {
         ParseResult result;
         loadlock::document::Document doc(&budget);
         const loadlock::boosters::Target target{&builder, &decoded, &budget};
@@ -16,5 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         if (result.refusal) result.root = loadlock::graph::kNoNode;
         return result;
-      });
+      },
+      loadlock::fuzz::Places::kKeys);
 }
