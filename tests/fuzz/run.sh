@@ -42,9 +42,10 @@ seeds=sandbox/formats/testdata
 corpus="$source_folder/corpus"
 working=build/fuzz-corpus
 results=build/fuzz-results
-# Bytes of one target's corpus, and of one file in it that a fuzzer found.
+# Bytes of one target's corpus, of one file in it that a fuzzer found, and how many of those.
 max_corpus=$((300 * 1024))
 max_found=4096
+max_files=100
 jobs="$(nproc)"
 
 targets=("$@")
@@ -112,7 +113,7 @@ wait
 
 # Keeps what has a name, and of what was found the smallest that reach everything.
 minimise() {
-  local target="$1" merged="$working/$1.merged" folders=() file size kept
+  local target="$1" merged="$working/$1.merged" folders=() file size kept files=0
   mapfile -t folders < <(seed_folders "$target")
   rm -rf "$merged" && mkdir -p "$merged" "$corpus/$target"
   # The seeds come first: what they reach needs no further file.
@@ -122,11 +123,11 @@ minimise() {
   find "$corpus/$target" -name 'found-*.bin' -delete
   kept="$(cat "$corpus/$target"/*.bin 2>/dev/null | wc -c)"
   while read -r size file; do
-    ((kept + size <= max_corpus)) || break
+    ((kept + size <= max_corpus && files < max_files)) || break
     # libFuzzer names what it keeps by its hash, seeds keep their names.
     [[ "${file##*/}" =~ ^[0-9a-f]{40}$ ]] || continue
     cp "$file" "$corpus/$target/found-$(basename "$file" | cut -c1-12).bin"
-    kept=$((kept + size))
+    kept=$((kept + size)) files=$((files + 1))
   done < <(find "$merged" -type f -size "-$((max_found + 1))c" -printf '%s %p\n' | sort -n)
   rm -rf "$merged"
 }
