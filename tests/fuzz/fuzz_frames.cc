@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "sandbox/channel/daemon_end.h"
 #include "sandbox/channel/worker_end.h"
+#include "sandbox/clock/steady_time.h"
 #include "tests/fuzz/input.h"
 #include "tests/fuzz/packets.h"
 #include "tests/fuzz/recorded.h"
@@ -98,7 +98,7 @@ Expected Read(const std::vector<std::string>& packets) {
 }
 
 ReadOutcome ReadAll(int fd, channel::WorkerOutput* output) {
-  return channel::ReadWorkerOutput(fd, kLimits, absl::Now() + absl::Seconds(60), {}, output);
+  return channel::ReadWorkerOutput(fd, kLimits, clock::SteadyTime::Now() + absl::Seconds(60), {}, output);
 }
 
 void CheckConversation(std::vector<std::string> packets) {
