@@ -26,8 +26,12 @@ void Executor::Submit(const Principal& caller, Task task) {
   {
     const std::lock_guard lock(mutex_);
     const auto [line, is_new] = lines_.try_emplace(caller);
-    // Whoever comes back does not catch up on the turns that it did not want.
-    if (is_new) line->second.turn = turn_;
+    if (is_new) {
+      // Behind the round that runs: whoever comes back, even from within its own task, neither
+      // catches up on the turns that it did not want nor passes those who wait.
+      line->second.turn = turn_ + 1;
+      line->second.arrival = ++arrivals_;
+    }
     line->second.tasks.push_back(std::move(task));
   }
   wanted_.notify_one();
@@ -35,7 +39,7 @@ void Executor::Submit(const Principal& caller, Task task) {
 
 Executor::Lines::iterator Executor::Next() {
   const auto rank = [this](Lines::iterator line) {
-    return std::make_tuple(running_.HeldBy(line->first), line->second.turn);
+    return std::make_tuple(running_.HeldBy(line->first), line->second.turn, line->second.arrival);
   };
   auto next = lines_.end();
   for (auto line = lines_.begin(); line != lines_.end(); ++line) {

@@ -39,6 +39,8 @@ class Executor {
     std::deque<Task> tasks;
     // When its next task is due, in turns.
     uint64_t turn = 0;
+    // Among those of one turn the line that is older is first.
+    uint64_t arrival = 0;
   };
   using Lines = absl::flat_hash_map<admission::Principal, Line>;
 
@@ -51,6 +53,7 @@ class Executor {
   Lines lines_;  // Only those with tasks.
   admission::SharedBudget running_;
   uint64_t turn_ = 0;  // Of the last task that was started.
+  uint64_t arrivals_ = 0;
   bool ending_ = false;
   std::vector<std::thread> threads_;
 };
