@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .daemon import Daemon, descendants
+from .daemon import Daemon, descendants, parent_of
 
 MIB = 1 << 20
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -33,6 +33,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def launcher_of(daemon: Daemon) -> int:
+    """The daemon's only child; its workers are the launcher's."""
+    (launcher,) = (pid for pid in descendants(daemon.pid) if parent_of(pid) == daemon.pid)
+    return launcher
+
+
 @dataclass
 class Watch:
     """While it is entered: the peaks of the daemon and of the worker that took most.
@@ -52,7 +58,8 @@ class Watch:
         Path(f"/proc/{self.daemon.pid}/clear_refs").write_text("5")
         self.daemon_before = status(self.daemon.pid, "VmRSS")
         self._cpu = cpu_seconds(self.daemon.pid)
-        self._look(descendants(self.daemon.pid)[1:])  # the first is the launcher
+        self._launcher = launcher_of(self.daemon)
+        self._look(descendants(self._launcher))
         self._thread = threading.Thread(target=self._sample)
         self._thread.start()
         return self
@@ -68,7 +75,7 @@ class Watch:
         turn = 0
         while not self._end.wait(0.003):
             if turn % 8 == 0:
-                workers = descendants(self.daemon.pid)[1:]
+                workers = descendants(self._launcher)
             turn += 1
             self._look(workers)
 

@@ -20,7 +20,7 @@ from corpora import opcodes as op
 from corpora.models import models, write_joblib
 from corpora.mutate import mutants
 from integration.daemon import ACCEPTED, BIN, REFUSED, Daemon, descendants
-from integration.usage import MIB, status
+from integration.usage import MIB, launcher_of, status
 
 LONG = os.environ.get("LOADLOCK_LONG") == "1"
 REQUESTS, MUTANTS = (1_000_000, 10_000) if LONG else (100_000_000, 100_000_000)
@@ -73,7 +73,7 @@ def test_soak() -> None:
         good = daemon.write("good.joblib", write_joblib(scaler, 4))
         bad = daemon.write("bad.pkl", op.stream(op.call(op.global_("posix", "system"), "true")))
         before = daemon.full_pool()
-        launcher = descendants(daemon.pid)[0]
+        launcher = launcher_of(daemon)
         holders = [Holder("daemon", daemon.pid), Holder("launcher", launcher)]
         driver = busy(daemon, good, bad)
         waiting = mutants(MUTANTS, seed=int(time.time()) if LONG else 7)
@@ -99,7 +99,7 @@ def test_soak() -> None:
             print(holder.lines())
         assert driver.returncode == 0
         assert set(verdicts) == {ACCEPTED, REFUSED}
-        assert descendants(daemon.pid)[0] == launcher, "the launcher was replaced"
+        assert launcher_of(daemon) == launcher, "the launcher was replaced"
         for holder in holders:
             assert len(holder.rss) >= 60
             assert holder.grown(holder.rss) <= RSS_GROWTH
