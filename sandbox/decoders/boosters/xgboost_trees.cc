@@ -73,7 +73,8 @@ bool XgboostTrees::ReadRounds(Index rounds) {
 bool XgboostTrees::ReadCategoryNames(Index cats) {
   if (!fields_.CheckKeys(cats, "cats", {"enc", "feature_segments", "sorted_idx"})) return false;
   for (const std::string_view key : {"enc", "feature_segments", "sorted_idx"}) {
-    if (doc_.at(fields_.At(cats, key)).size != 0) {
+    const document::Value& names = doc_.at(fields_.At(cats, key));
+    if ((names.type != Type::kArray && names.type != Type::kTyped) || names.size != 0) {
       return fields_.Fail(
           "it keeps the names of categories (cats), which is not supported yet; train with the "
           "codes of the categories (Series.cat.codes, feature_types 'c')");

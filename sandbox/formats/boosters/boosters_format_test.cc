@@ -78,6 +78,8 @@ TEST(Xgboost, OneWrongPlaceIsRefused) {
       {"\"feature_names\":[]", "\"feature_names\":[\"a\"]"},
       {"\"feature_names\":[]", "\"feature_names\":[1,2]"},
       {"\"enc\":[]", "\"enc\":[1]"},
+      {"\"enc\":[]", "\"enc\":\"x\""},
+      {"\"enc\":[]", "\"enc\":{}"},
       {"\"num_trees\":\"1\"", "\"num_trees\":\"2\""},
       {"\"num_trees\":\"1\"", "\"num_trees\":1"},
       {"\"num_parallel_tree\":\"1\"", "\"num_parallel_tree\":\"0\""},
