@@ -59,10 +59,10 @@ inline constexpr absl::Duration kMaxLease = absl::Hours(1);
 // Python's own recursion limit: nothing deeper was ever written by pickle.
 inline constexpr uint32_t kMaxDepth = 1000;
 
-// So that a caller at full load leaves something for the next one to start with at once. Twelve of
-// sixteen running requests still keep every core of such a machine busy, so a caller that is alone
-// loses nothing by the quarter; half would, and a tenth would be one slot for all others.
-inline constexpr uint32_t kMaxCallerPercent = 75;
+// So that a caller at full load leaves something for the next one to start with at once: one or two
+// of the running requests, and bytes for two small artifacts. Not less than 88, so that two of the
+// largest requests of one caller (3.4 GiB each while they are parsed) run side by side.
+inline constexpr uint32_t kMaxCallerPercent = 90;
 
 // Below the 30 s that Kubernetes and systemd grant before they kill.
 inline constexpr absl::Duration kDrainTimeout = absl::Seconds(20);

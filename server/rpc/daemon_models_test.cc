@@ -185,7 +185,8 @@ TEST_F(DaemonTest, CallersDeadlineEndsTheCall) {
   EXPECT_EQ(stub_->AuditModel(&context, request, &response).error_code(),
             StatusCode::DEADLINE_EXCEEDED);
   v1::Report report;
-  EXPECT_TRUE(Audit(request.path(), &report).ok());
+  const grpc::Status after = Audit(request.path(), &report);
+  EXPECT_TRUE(after.ok()) << after.error_message();
 }
 
 }  // namespace

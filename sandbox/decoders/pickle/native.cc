@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "sandbox/decoders/boosters/lightgbm.h"
 #include "sandbox/decoders/boosters/xgboost.h"
 #include "sandbox/decoders/pickle/machine.h"
@@ -57,13 +58,17 @@ bool Machine::LowerNative(NodeId object, NodeId* state) {
     if (native == Native::kXgboost) {
       Bytes bytes;
       if (!BytesOf(pairs[i + 1], &bytes)) return false;
-      refusal = boosters::LowerXgboostHandle(bytes, place, target, &pairs[i + 1]);
+      refusal = boosters::LowerXgboostHandle(bytes, 0, target, &pairs[i + 1]);
     } else {
-      refusal = boosters::LowerLightgbm(b_.text(pairs[i + 1]), place, target, &pairs[i + 1]);
+      refusal = boosters::LowerLightgbm(b_.text(pairs[i + 1]), 0, target, &pairs[i + 1]);
     }
     if (refusal) {
       if (result_.refusal) return false;
       result_.refusal = std::move(refusal);
+      // Escapes and chunks lie between the model and the stream: only its opcode's place is one.
+      if (const auto inside = std::exchange(result_.refusal->byte_offset, place)) {
+        absl::StrAppend(&result_.refusal->message, ", at byte ", *inside, " of the model");
+      }
       result_.refusal->opcode = OpcodeName(op_);
       return false;
     }
