@@ -87,8 +87,8 @@ TEST(RealFilesTest, CoverEveryFormat) {
   std::set<std::string> formats;
   for (const std::string& file : TestFiles()) formats.insert(FormatOf(file));
   for (const char* format :
-       {"pickle", "joblib", "npy", "joblib+zlib", "joblib+gzip", "joblib+bz2", "joblib+lzma",
-        "joblib+xz", "joblib+lz4", "pickle+zlib", "pickle+lz4"}) {
+       {"pickle", "joblib", "npy", "skops", "joblib+zlib", "joblib+gzip", "joblib+bz2",
+        "joblib+lzma", "joblib+xz", "joblib+lz4", "pickle+zlib", "pickle+lz4"}) {
     EXPECT_TRUE(formats.contains(format)) << format;
   }
 }

@@ -6,6 +6,7 @@
 #include "sandbox/formats/npy/npy_format.h"
 #include "sandbox/formats/pickle/pickle_format.h"
 #include "sandbox/formats/unsupported/unsupported.h"
+#include "sandbox/formats/zip/zip_format.h"
 
 namespace loadlock::formats {
 namespace {
@@ -17,6 +18,7 @@ constexpr Format kFormats[] = {
     {IdentifyNpy, ParseNpy},
     {IdentifyXgboost, ParseXgboost},
     {IdentifyLightgbm, ParseLightgbm},
+    {IdentifyZip, ParseZip},
     {IdentifyUnsupported, RefuseUnsupported},
     {IdentifyHeaderlessPickle, ParseHeaderlessPickle, /*last_resort=*/true},
 };

@@ -147,20 +147,24 @@ bool HoldsWhatDoesNotFit(Bytes zip64, const Header& central) {
   return in.AtEnd();
 }
 
-// Local sizes are those of the directory, by themselves or by zip64 (both then); or, if a
-// descriptor follows, they may be zero.
+// Both sizes, as the specification has the local field.
+bool HoldsBoth(Bytes zip64, uint64_t size, uint64_t compressed) {
+  bytes::Cursor in(zip64);
+  uint64_t first = 0;
+  uint64_t second = 0;
+  return in.ReadLe64(&first) && in.ReadLe64(&second) && in.AtEnd() && first == size &&
+         second == compressed;
+}
+
+// Local sizes are those of the directory, in the header, in the zip64 field or (as Python before
+// 3.12 writes small members) in both; or, if a descriptor follows, they may be zero.
 bool SizesAgree(const Header& local, std::optional<Bytes> zip64, const Header& central) {
   const bool descriptor = (local.flags & kFlagDescriptor) != 0;
-  if (local.size32 == kSee64 && local.compressed32 == kSee64) {
-    bytes::Cursor in(zip64.value_or(Bytes()));
-    uint64_t size = 0;
-    uint64_t compressed = 0;
-    if (!in.ReadLe64(&size) || !in.ReadLe64(&compressed) || !in.AtEnd()) return false;
-    return (size == central.size && compressed == central.compressed) ||
-           (descriptor && size == 0 && compressed == 0);
-  }
+  const bool both = zip64.has_value() && (HoldsBoth(*zip64, central.size, central.compressed) ||
+                                          (descriptor && HoldsBoth(*zip64, 0, 0)));
+  if (local.size32 == kSee64 && local.compressed32 == kSee64) return both;
   const bool zero = descriptor && local.size32 == 0 && local.compressed32 == 0;
-  if (zip64.has_value() && !(zero && HoldsWhatDoesNotFit(*zip64, central))) return false;
+  if (zip64.has_value() && !both && !(zero && HoldsWhatDoesNotFit(*zip64, central))) return false;
   return zero || (local.size32 == central.size && local.compressed32 == central.compressed);
 }
 

@@ -129,6 +129,13 @@ TEST(ZipTest, ReadsWhatNumpySavezWrites) {
   entry.local.size = 0xFFFFFFFF;
   entry.local.compressed = 0xFFFFFFFF;
   EXPECT_EQ(Rule({entry}), "");
+  // Python before 3.12 writes the sizes into both places.
+  Entry twice = entry;
+  twice.local.size.reset();
+  twice.local.compressed.reset();
+  EXPECT_EQ(Rule({twice}), "");
+  twice.local.extra = Le(1, 2) + Le(16, 2) + Le(kText.size() + 1, 8) + Le(compressed, 8);
+  EXPECT_EQ(Rule({twice}), "ZIP_MISMATCH");
   entry.local.extra = Le(1, 2) + Le(16, 2) + Le(kText.size() + 1, 8) + Le(compressed, 8);
   EXPECT_EQ(Rule({entry}), "ZIP_MISMATCH");
   entry.local.extra = "";

@@ -18,9 +18,6 @@ bool Begins(Bytes artifact, std::string_view magic) {
                     [](char want, uint8_t have) { return static_cast<uint8_t>(want) == have; });
 }
 
-bool IsZip(Bytes artifact) {
-  return Begins(artifact, "PK\3\4") || Begins(artifact, "PK\5\6") || Begins(artifact, "PK\7\x8");
-}
 bool IsGguf(Bytes artifact) { return Begins(artifact, "GGUF"); }
 bool IsHdf5(Bytes artifact) { return Begins(artifact, "\x89HDF\r\n\x1a\n"); }
 bool Is7z(Bytes artifact) { return Begins(artifact, "7z\xbc\xaf\x27\x1c"); }
@@ -81,9 +78,6 @@ struct Unsupported {
 };
 
 constexpr Unsupported kUnsupported[] = {
-    {"zip", IsZip,
-     "a zip archive (PyTorch, TorchScript, .npz, skops, Keras), which is not supported yet; save "
-     "scikit-learn models with joblib.dump and arrays one by one with numpy.save"},
     {"safetensors", IsSafetensors,
      "a safetensors file, which is not supported yet; it holds no code, load it with its own "
      "library"},

@@ -1,0 +1,75 @@
+#include "sandbox/formats/zip/zip_format.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "sandbox/decoders/zip/archive.h"
+#include "sandbox/formats/skops/skops_format.h"
+
+namespace loadlock::formats {
+namespace {
+
+using zip::Archive;
+
+bool HasSuffix(const Archive& archive, std::string_view suffix) {
+  return std::any_of(archive.members().begin(), archive.members().end(),
+                     [suffix](const zip::Member& member) { return member.name.ends_with(suffix); });
+}
+
+bool IsTorchScript(const Archive& archive) { return HasSuffix(archive, "/constants.pkl"); }
+bool IsTorch(const Archive& archive) { return HasSuffix(archive, "/data.pkl"); }
+bool IsKeras(const Archive& archive) {
+  return archive.Find("config.json") != nullptr && archive.Find("metadata.json") != nullptr;
+}
+bool IsNpz(const Archive& archive) {
+  return std::all_of(archive.members().begin(), archive.members().end(),
+                     [](const zip::Member& member) { return member.name.ends_with(".npy"); });
+}
+bool IsAny(const Archive&) { return true; }
+
+struct InZip {
+  // As in reports.
+  const char* name;
+  bool (*matches)(const Archive& archive);
+  // Null: known and refused, with what it is.
+  void (*parse)(const Archive& archive, const Input& input, Output* output);
+  const char* what;
+};
+
+// The first that matches.
+constexpr InZip kInZip[] = {
+    {"skops", IsSkops, ParseSkops, ""},
+    {"torchscript", IsTorchScript, nullptr,
+     "a TorchScript archive, which holds code and is not supported; save the state dict"},
+    {"torch", IsTorch, nullptr, "a torch.save file, which is not supported yet"},
+    {"keras", IsKeras, nullptr, "a Keras model, which is not supported yet"},
+    {"npz", IsNpz, nullptr,
+     "an .npz archive of arrays, which is not supported yet; save arrays one by one with "
+     "numpy.save"},
+    {"zip", IsAny, nullptr, "a zip archive of no known format; unpack it and give the files in it"},
+};
+
+}  // namespace
+
+const char* IdentifyZip(bytes::Bytes artifact) { return zip::HasMagic(artifact) ? "zip" : nullptr; }
+
+void ParseZip(const Input& input, Output* output) {
+  output->format = "zip";
+  Archive archive;
+  if (auto refusal = archive.Open(
+          {v1::BUFFER_SOURCE_ARTIFACT, 0, input.artifact, input.artifact.size()}, input.budget)) {
+    output->refusals.push_back(*std::move(refusal));
+    return;
+  }
+  for (const InZip& format : kInZip) {
+    if (!format.matches(archive)) continue;
+    output->format = format.name;
+    if (format.parse != nullptr) return format.parse(archive, input, output);
+    output->refusals.push_back(
+        graph::Refuse("UNKNOWN_FORMAT", absl::StrCat("this is ", format.what)));
+    return;
+  }
+}
+
+}  // namespace loadlock::formats
