@@ -138,10 +138,9 @@ bool Reader::CheckFields(const Place& place, const Kind& kind) {
   if (kind.only.empty()) return true;
   const std::string name = absl::StrCat(std::string(place.module), ".", std::string(place.cls));
   if (name == kind.only) return true;
-  return Fail(
-      place.value, "SCHEMA",
-      absl::StrCat("a ", std::string(kind.loader), " says that it is of class ",
-                   graph::Quote(name, kMaxName), " and only makes ", std::string(kind.only)));
+  return Fail(place.value, "SCHEMA",
+              absl::StrCat("a ", std::string(kind.loader), " says that it is of class ",
+                           graph::Quote(name), " and only makes ", std::string(kind.only)));
 }
 
 bool Reader::ReadPlace(ValueId value, Place* out, const Kind** kind) {

@@ -23,9 +23,12 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 from loadlock._client import Client, PolicySummary, ServerInfo
+from loadlock._convert import NotExpressible
+from loadlock._convert import convert as _convert
 from loadlock._errors import Error, RebuildError, Refused
 from loadlock._report import (
     Finding,
@@ -43,6 +46,7 @@ __all__ = [
     "Error",
     "Finding",
     "GlobalUse",
+    "NotExpressible",
     "PolicySummary",
     "RebuildError",
     "Refused",
@@ -54,6 +58,7 @@ __all__ = [
     "Trust",
     "Verdict",
     "audit",
+    "convert",
     "load",
 ]
 __version__ = "0.1.0"
@@ -119,3 +124,33 @@ def audit(
         Error: No verdict (no such file, no daemon, too large, ...).
     """
     return _shared_client(address).audit(path, policy=policy, expected_sha256=expected_sha256)
+
+
+def convert(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    policy: str = "default",
+    address: str | None = None,
+) -> Path:
+    """Writes the model in `source` anew, in a format that holds no code; gives the target.
+
+    The model is vetted and rebuilt as by `load`, so nothing in the file runs. An old .skops file
+    is brought to the protocol of the skops that is installed; `target` may be `source`. The target
+    appears whole or not at all.
+
+    Args:
+        source: The file, as for load.
+        target: A .skops file (needs skops), or .safetensors for a plain dict of arrays.
+        policy: Name of the policy.
+        address: Which daemon, see the module's help; it has to see the target's folder, too.
+
+    Raises:
+        Refused: The policy does not accept the source.
+        NotExpressible: An Error: the format has no place for what the message names.
+        Error: No verdict, or no skops.
+        OSError: The target cannot be written.
+    """
+    target = Path(target)
+    _convert(_shared_client(address), Path(source), target, policy)
+    return target
