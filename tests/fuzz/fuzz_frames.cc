@@ -98,7 +98,8 @@ Expected Read(const std::vector<std::string>& packets) {
 }
 
 ReadOutcome ReadAll(int fd, channel::WorkerOutput* output) {
-  return channel::ReadWorkerOutput(fd, kLimits, clock::SteadyTime::Now() + absl::Seconds(60), {}, output);
+  return channel::ReadWorkerOutput(fd, kLimits, clock::SteadyTime::Now() + absl::Seconds(60), {},
+                                   output);
 }
 
 void CheckConversation(std::vector<std::string> packets) {
