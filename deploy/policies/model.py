@@ -22,6 +22,8 @@ class Rule:
     dtypes: Sequence[str] = ()
     c_order: bool = False
     classes: Sequence[str] = ()
+    back: bool = False
+    force: str = ""
     why: str = ""
 
 
@@ -72,6 +74,8 @@ def _rule_lines(key: str, rule: Rule) -> list[str]:
             inner.append("c_order: true")
         fields.append("array { " + " ".join(inner) + " }")
     fields += [f"classes: {_text(name)}" for name in rule.classes]
+    if rule.back or rule.force:
+        fields.append(f"force: {_text('back' if rule.back else rule.force)}")
     if rule.why:
         fields.append(f"why: {_text(rule.why)}")
     line = "  state { " + " ".join(fields) + " }"

@@ -3,21 +3,91 @@
 A class is made by cls.__new__ and its __dict__ is written; no __setstate__ runs. What native
 code believes is proven by the invariants that server/verify implements. An object may stand
 only at a key whose rule says so. The rules stand in sklearn_calls (what is called, and functions
-at their places), sklearn_models and sklearn_transformers.
+at their places), sklearn_functions, sklearn_models, sklearn_transformers, sklearn_more and
+sklearn_holders.
 """
 
 from __future__ import annotations
 
+import dataclasses
+
+import sklearn_features
+import sklearn_functions
+import sklearn_holders
 import sklearn_models
+import sklearn_more
 import sklearn_transformers
-from model import Policy
+from model import Entry, Policy
 from sklearn_calls import FACTORIES, FUNCTIONS
+
+# What server/verify cannot prove: entries that need it are left out, and their estimators refused.
+MISSING = {
+    "HIST_GRADIENT_BOOSTING",
+    "HIST_PREDICTOR",
+    "BIN_MAPPER",
+    "BIRCH",
+    "BISECTING",
+    "HDBSCAN",
+    "FEATURE_LABELS",
+    "ISOTONIC",
+    "FUNCTION",
+    "DENSITY",
+    "PARTIAL",
+    "MASKED_ARRAY",
+    "MATRIX",
+    "BSPLINE",
+    "DISTRIBUTION",
+    "FROZEN_DISTRIBUTION",
+    "IMPUTER_TRIPLET",
+}
+UNPROVEN = (
+    "sklearn.cluster._birch.",
+    "sklearn.cluster._bisect_k_means.",
+    "sklearn.ensemble._stacking.",
+    "sklearn.feature_extraction.image.",
+    "sklearn.impute._iterative.",
+    "sklearn.metrics._scorer.",
+    "sklearn.model_selection.",
+    "sklearn.preprocessing._polynomial.SplineTransformer",
+    "sklearn.utils.",
+    "builtins.getattr",
+    "numpy.vectorize",
+    "numpy.clip",
+    "scipy.interpolate.",
+    "scipy.stats.",
+)
+
+
+def can_be_proven(entry: Entry) -> bool:
+    needs = {entry.schema, *entry.invariants, *(place.removeprefix("@") for place in entry.at)}
+    return not entry.name.startswith(UNPROVEN) and not needs & MISSING
+
+
+def places(entry: Entry) -> Entry:
+    """Without places in what is left out."""
+    kept = tuple(place for place in entry.at if not place.startswith(UNPROVEN))
+    return dataclasses.replace(entry, at=kept)
+
 
 POLICY = Policy(
     name="sklearn",
     description="scikit-learn 1.2 to 1.9: fitted estimators, with proven native state.",
     extends=("numpy",),
-    entries=[*FACTORIES, *FUNCTIONS, *sklearn_models.CLASSES.entries, *sklearn_transformers.CLASSES.entries],
+    entries=[
+        places(entry)
+        for entry in (
+            *FACTORIES,
+            *FUNCTIONS,
+            *sklearn_functions.FUNCTIONS,
+            *sklearn_holders.BY_NAME,
+            *sklearn_models.CLASSES.entries,
+            *sklearn_transformers.CLASSES.entries,
+            *sklearn_more.CLASSES.entries,
+            *sklearn_features.CLASSES.entries,
+            *sklearn_holders.CLASSES.entries,
+        )
+        if can_be_proven(entry)
+    ],
 )
 
 DEFAULT = Policy(
@@ -35,4 +105,11 @@ STATE_KEYS = {
     "sklearn.feature_extraction.text.TfidfTransformer.idf_": "property before 1.5",
     "sklearn.ensemble._base.BaseEnsemble.estimator_": "property in 1.2",
     "sklearn.linear_model._ridge._RidgeClassifierMixin.classes_": "property in 1.2",
+    "sklearn.cross_decomposition._pls._PLS.coef_": "property in 1.2",
+    "sklearn.linear_model._stochastic_gradient.BaseSGD.loss_function_": "property from 1.4 on",
+    "sklearn.neighbors._nca.NeighborhoodComponentsAnalysis._n_features_out": "property from 1.4 on",
+    "sklearn.random_projection.BaseRandomProjection._n_features_out": "property in 1.2",
+    "sklearn.decomposition._dict_learning.SparseCoder.n_components_": "property before 1.8",
+    "sklearn.decomposition._dict_learning.SparseCoder.n_features_in_": "property before 1.8",
+    "sklearn.kernel_approximation.AdditiveChi2Sampler.sample_interval_": "property in 1.3",
 }

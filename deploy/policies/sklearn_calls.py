@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from model import Entry
+from sklearn_functions import SEARCHED
 from sklearn_terms import SPARSE
 
 # Losses in Cython, called with their parameter, and what 1.2 calls instead.
@@ -17,9 +18,13 @@ SGD_LOSSES = (
     "Hinge", "SquaredHinge", "Log", "ModifiedHuber", "SquaredLoss", "Huber", "EpsilonInsensitive",
     "SquaredEpsilonInsensitive",
 )  # fmt: skip
-CY_CALLS = (
-    *(f"{CY}.{name}" for name in CY_LOSSES),
-    *(f"{CY}.__pyx_unpickle_{name}" for name in CY_LOSSES),
+# scikit-learn 1.4 and 1.5 were built with a module that calls itself _loss.
+CY_MODULES = (CY, "_loss")
+CY_CALLS = tuple(
+    f"{module}.{prefix}{name}"
+    for module in CY_MODULES
+    for prefix in ("", "__pyx_unpickle_")
+    for name in CY_LOSSES
 )
 SGD_CALLS = (*(f"{SGD}.{name}" for name in SGD_LOSSES), *CY_CALLS)
 LINKS = tuple(
@@ -50,6 +55,7 @@ DISTANCES = tuple(
     for bits in ("", "64")
 )  # fmt: skip
 METRICS = "sklearn.metrics._dist_metrics"
+TRIPLET = "sklearn.impute._iterative._ImputerTriplet"
 KD, BALL = "sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"
 
 FACTORIES = [
@@ -61,9 +67,14 @@ FACTORIES = [
     Entry(f"{BALL}.BallTree", "NAME", at=("@NEW_OBJ",), why="argument of its newObj"),
     *(Entry(f"{METRICS}.{name}", "NAME", at=("@NEW_OBJ",), why="a distance") for name in DISTANCES),
     # Called by 1.9, an argument of __pyx_unpickle in 1.2: the schema allows exactly that.
-    *(Entry(f"{CY}.{name}", "FACTORY", "CY_LOSS", why="no pointer in it") for name in CY_LOSSES),
     *(
-        Entry(f"{CY}.__pyx_unpickle_{name}", "FACTORY", "PYX_UNPICKLE_LOSS", why="its own class")
+        Entry(f"{module}.{name}", "FACTORY", "CY_LOSS", why="called with its number; no pointer in it")
+        for module in CY_MODULES
+        for name in CY_LOSSES
+    ),
+    *(
+        Entry(f"{module}.__pyx_unpickle_{name}", "FACTORY", "PYX_UNPICKLE_LOSS", why="calls its own class")
+        for module in CY_MODULES
         for name in CY_LOSSES
     ),
     *(Entry(f"{SGD}.{name}", "FACTORY", "SGD_LOSS", why="no pointer in it") for name in SGD_LOSSES),
@@ -97,14 +108,5 @@ UFUNCS = (
     "scipy.special._special_ufuncs.expit",
 )
 FUNCTIONS = [
-    *(Entry(name, "NAME", at=UFUNC_PLACES, why="ufunc of one argument") for name in UFUNCS),
-    *(
-        Entry(f"sklearn.feature_selection.{name}", "NAME", at=("score_func",), why="called by fit only")
-        for name in (
-            "_univariate_selection.f_classif",
-            "_univariate_selection.f_regression",
-            "_univariate_selection.chi2",
-            "_mutual_info.mutual_info_classif",
-        )
-    ),
+    *(Entry(name, "NAME", at=(*UFUNC_PLACES, *SEARCHED), why="ufunc of one argument") for name in UFUNCS),
 ]

@@ -9,6 +9,7 @@ from sklearn_terms import (
     ARRAY,
     BOOL,
     DICT,
+    DISTANCE,
     INT,
     LIST,
     NONE,
@@ -183,12 +184,6 @@ add(
 )
 
 # Neighbours.
-DISTANCE = strings(
-    "euclidean", "l2", "l1", "manhattan", "cityblock", "minkowski", "p", "infinity", "chebyshev",
-    "haversine", "cosine", "canberra", "braycurtis", "nan_euclidean", "hamming", "jaccard",
-    "sqeuclidean", "seuclidean", "precomputed", "correlation", "dice", "kulsinski", "matching",
-    "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule",
-)  # fmt: skip
 NEIGHBORS = {
     "_fit_X": SPARSE_OR_ARRAY,
     "_tree": Rule([OBJECT, NONE], classes=[f"{KD}.newObj", f"{BALL}.newObj"]),
@@ -208,6 +203,7 @@ add(
         "sklearn.neighbors._regression.KNeighborsRegressor",
         "sklearn.neighbors._regression.RadiusNeighborsRegressor",
         "sklearn.neighbors._unsupervised.NearestNeighbors",
+        "sklearn.neighbors._lof.LocalOutlierFactor",
         "sklearn.neighbors._graph.KNeighborsTransformer",
         "sklearn.neighbors._graph.RadiusNeighborsTransformer",
     ],

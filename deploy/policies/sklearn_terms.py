@@ -29,6 +29,16 @@ def rows(*keys: str) -> dict[str, Rule]:
     return {key: Rule([ARRAY], shape=["*", WIDTH]) for key in keys}
 
 
+def any_of(*classes: str, also: Sequence[str] = ()) -> Rule:
+    """Instances of these classes (any listed one if none is given), or nothing."""
+    return Rule([OBJECT, NONE, *also], classes=classes)
+
+
+def dropped(why: str) -> Rule:
+    """Left out at loading."""
+    return Rule(drop=True, why=why)
+
+
 def made(*classes: str, also: Sequence[str] = ()) -> Rule:
     """An instance of one of these classes (any listed one if none is given)."""
     return Rule([OBJECT, *also], classes=classes)
@@ -46,6 +56,19 @@ SPARSE = (
     *SPARSE_CLASSES,
     *(f"scipy.sparse.{name}" for name in ("_dia.dia_matrix", "_dia.dia_array", "_arrays.dia_array")),
 )
+DISTANCES = (
+    "euclidean", "l2", "l1", "manhattan", "cityblock", "minkowski", "p", "infinity", "chebyshev",
+    "haversine", "cosine", "canberra", "braycurtis", "nan_euclidean", "hamming", "jaccard",
+    "sqeuclidean", "seuclidean", "precomputed", "correlation", "dice", "kulsinski", "matching",
+    "rogerstanimoto", "russellrao", "sokalmichener", "sokalsneath", "yule",
+)  # fmt: skip
+DISTANCE = strings(*DISTANCES)
+KERNELS = (
+    "linear", "poly", "polynomial", "rbf", "sigmoid", "cosine", "laplacian", "chi2", "additive_chi2",
+    "precomputed",
+)  # fmt: skip
+KERNEL = strings(*KERNELS)
+
 SPARSE_OR_ARRAY = Rule([ARRAY, OBJECT], classes=SPARSE)
 
 PLAIN = "plain Python and numpy"
@@ -64,3 +87,7 @@ class Classes:
             names = [prefix + name for name in rest.rstrip("}").split(",")] if rest else [names]
         for name in names:
             self.entries.append(Entry(name, "NEW_DICT", invariants=invariants, state=state, why=why))
+
+    def entry(self, name: str, trust: str, *invariants: str, why: str = "", **state: Rule) -> Entry:
+        """One class of another trust than NEW_DICT."""
+        return Entry(name, trust, invariants=invariants, state=state, why=why)

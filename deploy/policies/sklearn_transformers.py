@@ -75,7 +75,7 @@ add(
     "sklearn.preprocessing._label.MultiLabelBinarizer",
     why="its cache is made anew",
     classes_=Rule([ARRAY, OBJECT_ARRAY]),
-    _cached_dict=Rule(drop=True, why="indices in it would make a sparse matrix out of range"),
+    _cached_dict=Rule(force="None", why="indices in it would make a sparse matrix out of range"),
 )
 CATEGORIES = {
     "dtype": Rule([NAME, DTYPE, STR]),

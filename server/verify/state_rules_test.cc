@@ -160,6 +160,9 @@ TEST(StateRules, ForcedValuesAreWrittenIntoTheGraph) {
             std::to_string(std::thread::hardware_concurrency()));
   EXPECT_EQ(Rewritten(kScaler, "_n_threads", Int(1), ""), "1");
   EXPECT_EQ(Rewritten("sklearn.preprocessing._label.MultiLabelBinarizer", "_cached_dict",
+                      Dict({{"a", Int(1 << 30)}}), "forced"),
+            "None");
+  EXPECT_EQ(Rewritten("sklearn.linear_model._base.LinearRegression", "sparse_coef_",
                       Dict({{"a", Int(1 << 30)}}), "dropped"),
             "left out");
   EXPECT_TRUE(Has(OutcomeWith("_n_threads", Str("x")), "no integer"));

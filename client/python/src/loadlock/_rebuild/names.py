@@ -24,7 +24,17 @@ _HERE, _THERE = (
     (_NEW_CORE, _OLD_CORE) if int(np.__version__.split(".")[0]) >= 2 else (_OLD_CORE, _NEW_CORE)
 )
 _MISSING = object()
-_PYTHON2 = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_RENAMED = {
+    "__builtin__": "builtins",
+    "copy_reg": "copyreg",
+    # scikit-learn 1.4 and 1.5 were built with a module that calls itself so.
+    "_loss": "sklearn._loss._loss",
+}
+# Classes that may stand as a value, where the policy names them: what repeated splitters make.
+_CLASS_VALUES = {
+    ("sklearn.model_selection._split", "KFold"),
+    ("sklearn.model_selection._split", "StratifiedKFold"),
+}
 
 
 class Name(NamedTuple):
@@ -39,7 +49,7 @@ class Name(NamedTuple):
     @property
     def canonical(self) -> Name:
         """As this process's libraries spell it."""
-        module = _PYTHON2.get(self.module, self.module)
+        module = _RENAMED.get(self.module, self.module)
         if module == _THERE or module.startswith(_THERE + "."):
             module = _HERE + module[len(_THERE) :]
         return Name(module, self.name)
@@ -62,7 +72,8 @@ class Names:
     def value(self, name: Name) -> Any:
         """The object for a name that stands as a value: a function or type, never called here."""
         if name not in self._values:
-            if self.trust(name) != k.TRUST_NAME:
+            trust = self.trust(name)
+            if trust != k.TRUST_NAME and not (trust == k.TRUST_NEW_DICT and name in _CLASS_VALUES):
                 raise RebuildError(f"{name} may not stand as a value")
             self._values[name] = import_name(name)
         return self._values[name]

@@ -52,14 +52,15 @@ class InstanceClass:
         """
         if not state.keys() <= self._checked:
             self._check(state)
+        if self.runs_setstate:
+            # scikit-learn's own looks at the version.
+            self.cls.__setstate__(instance, dict(state))  # type: ignore[attr-defined]
+            return None
         version = None
         if self._has_version and _SKLEARN_VERSION in state:
             state = dict(state)
             version = state.pop(_SKLEARN_VERSION)
-        if self.runs_setstate:
-            self.cls.__setstate__(instance, state)  # type: ignore[attr-defined]
-        else:
-            instance.__dict__.update(state)
+        instance.__dict__.update(state)
         return version if type(version) is str else None
 
     def _check(self, state: dict[str, Any]) -> None:

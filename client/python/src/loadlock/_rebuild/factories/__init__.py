@@ -35,7 +35,7 @@ def for_object(name: Name, names: Names) -> Factory | None:
         if names.trust(name) != k.TRUST_REWRITTEN:
             raise RebuildError(f"{name} may not be made of anything but a rewritten model")
         return native
-    factory = _OBJECTS.get(name.canonical)
+    factory = _OBJECTS.get(name.canonical) or scientific.for_distribution(name)
     if factory is None:
         return None
     if names.trust(name) not in (k.TRUST_BY_NAME_AND_PARAMS, k.TRUST_NEW_SETSTATE):

@@ -87,7 +87,9 @@ def b_spline(call: Call) -> Any:
     call.only(state=True)
     call.arity(0)
     state = call.dict_state()
-    knots, coefficients = _array(call, state, "t"), _array(call, state, "c")
+    # scipy 1.15 renamed what it stores.
+    knots = _array(call, state, "_t" if "_t" in state else "t")
+    coefficients = _array(call, state, "_c" if "_c" in state else "c")
     degree, extrapolate = state.get("k"), state.get("extrapolate")
     if not is_int(degree) or not 0 <= degree <= 64:
         raise call.fail("its degree")
@@ -100,7 +102,7 @@ def b_spline(call: Call) -> Any:
 
 
 def masked_array(call: Call) -> Any:
-    """MaskedArray from the bytes of its data and mask."""
+    """MaskedArray from the bytes of its data, or its objects, and of its mask."""
     call.only(state=True)
     state = call.state
     if type(state) is not tuple or len(state) != 7:
@@ -108,14 +110,79 @@ def masked_array(call: Call) -> Any:
     _, shape, dtype, fortran, data, mask, fill = state
     if type(shape) is not tuple or not all(map(_is_size, shape)):
         raise call.fail("its shape")
-    if not isinstance(dtype, np.dtype) or dtype.hasobject or dtype.names is not None:
+    if not isinstance(dtype, np.dtype) or dtype.names is not None:
         raise call.fail("its dtype")
-    if type(data) is not bytes or type(mask) is not bytes or type(fortran) is not bool:
-        raise call.fail("its data or mask")
+    if type(mask) is not bytes or type(fortran) is not bool:
+        raise call.fail("its mask")
     order: Literal["C", "F"] = "F" if fortran else "C"
-    values = np.frombuffer(data, dtype).reshape(shape, order=order).copy(order)
     hidden = np.frombuffer(mask, bool).reshape(shape, order=order).copy(order)
-    return np.ma.MaskedArray(values, hidden, fill_value=fill)
+    if dtype.hasobject:
+        values = _objects(call, shape, dtype, data)
+    elif type(data) is bytes:
+        values = np.frombuffer(data, dtype).reshape(shape, order=order).copy(order)
+    else:
+        raise call.fail("its data")
+    made = np.ma.MaskedArray(values, hidden)
+    # As its own pickling writes it: None, or an array without dimensions.
+    if fill is not None:
+        made.fill_value = fill
+    return made
+
+
+def _objects(call: Call, shape: Any, dtype: np.dtype[Any], items: Any) -> np.ndarray[Any, Any]:
+    """Listed in row-major order whatever the layout."""
+    values = np.empty(shape, dtype)
+    if dtype != np.dtype(object) or type(items) is not list or len(items) != values.size:
+        raise call.fail("its objects")
+    flat = values.reshape(-1)
+    for place, item in enumerate(items):
+        flat[place] = item
+    return values
+
+
+def matrix(call: Call) -> Any:
+    """A matrix over an array of two dimensions."""
+    call.only()
+    call.arity(1)
+    (array,) = call.args
+    if type(array) is not np.ndarray or array.ndim != 2 or array.dtype.hasobject:
+        raise call.fail("not of an array of two dimensions")
+    return array.view(np.matrix)
+
+
+def distribution(call: Call) -> Any:
+    """The own object of scipy: what the file says of it beside its name is not read."""
+    call.only(state=True)
+    call.arity(0)
+    name = call.dict_state().get("name")
+    if type(name) is not str or name not in _distribution_names(call.name.name):
+        raise call.fail("its name is that of another distribution")
+    return import_name(Name("scipy.stats", name))
+
+
+def _distribution_names(cls: str) -> tuple[str, ...]:
+    return ("reciprocal", "loguniform") if cls == "reciprocal_gen" else (cls.removesuffix("_gen"),)
+
+
+def frozen_distribution(call: Call) -> Any:
+    """A distribution with its parameters."""
+    call.only(state=True)
+    call.arity(0)
+    state = call.dict_state()
+    made, args, keywords = state.get("dist"), state.get("args"), state.get("kwds")
+    if not isinstance(made, import_name(Name("scipy.stats", "rv_continuous"))) and not isinstance(
+        made, import_name(Name("scipy.stats", "rv_discrete"))
+    ):
+        raise call.fail("not of a distribution")
+    if type(args) is not tuple or type(keywords) is not dict:
+        raise call.fail("its parameters")
+    if not all(map(_is_finite, (*args, *keywords.values()))):
+        raise call.fail("a parameter that is no finite number")
+    return made(*args, **keywords)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
 
 
 def seed_sequence(call: Call) -> Any:
@@ -139,6 +206,8 @@ _SPARSE_MODULES = {
     "coo": ("scipy.sparse._coo", "scipy.sparse._arrays", "scipy.sparse.coo"),
     "dia": ("scipy.sparse._dia", "scipy.sparse._arrays", "scipy.sparse.dia"),
 }
+_FROZEN = ("rv_continuous_frozen", "rv_discrete_frozen")
+_DISTRIBUTION_MODULES = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
 _SPARSE_FACTORIES = {
     **dict.fromkeys(_COMPRESSED, compressed),
     **dict.fromkeys(_COORDINATE, coordinate),
@@ -147,13 +216,24 @@ _SPARSE_FACTORIES = {
 
 OBJECTS: dict[Name, Factory] = {
     Name("scipy.interpolate._bsplines", "BSpline"): b_spline,
+    **{Name("scipy.stats._distn_infrastructure", name): frozen_distribution for name in _FROZEN},
     **{
         Name(module, name): factory
         for name, factory in _SPARSE_FACTORIES.items()
         for module in _SPARSE_MODULES[name[:3]]
     },
 }
+
+
+def for_distribution(name: Name) -> Factory | None:
+    """Every class of scipy's distributions; which of them a file may name, the policy says."""
+    if name.module in _DISTRIBUTION_MODULES and name.name.endswith("_gen"):
+        return distribution
+    return None
+
+
 CALLS: dict[Name, Factory] = {
     Name("numpy.ma.core", "_mareconstruct"): masked_array,
+    Name("numpy", "matrix"): matrix,
     Name("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): seed_sequence,
 }

@@ -169,7 +169,7 @@ def metric(call: Call) -> Any:
 def with_floats(call: Call) -> Any:
     """A loss, called with its parameter if it has one."""
     call.only()
-    counts = _LOSS_PARAMETERS if call.name.module == _LOSSES else _SGD_PARAMETERS
+    counts = _LOSS_PARAMETERS if call.name.canonical.module == _LOSSES else _SGD_PARAMETERS
     return _loss(call, call.name, counts[call.name.name], call.args)
 
 
