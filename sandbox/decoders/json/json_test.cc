@@ -199,8 +199,8 @@ TEST(JsonTest, AKeyTwiceIsRefusedOrReported) {
 TEST(JsonTest, DepthIsBoundedWithoutRecursion) {
   const Options options{.max_depth = 10};
   EXPECT_EQ(Rule("[[[[[[[[[[]]]]]]]]]]", options), "");
-  EXPECT_EQ(Rule("[[[[[[[[[[[]]]]]]]]]]]", options), "DEPTH");
-  EXPECT_EQ(Rule(R"({"a":{"a":{"a":[[[[[[[{"a":1}]]]]]]]}}})", options), "DEPTH");
+  EXPECT_EQ(Rule("[[[[[[[[[[[]]]]]]]]]]]", options), "BUDGET_DEPTH");
+  EXPECT_EQ(Rule(R"({"a":{"a":{"a":[[[[[[[{"a":1}]]]]]]]}}})", options), "BUDGET_DEPTH");
   const Parsed deep(std::string(1 << 20, '['), {.max_depth = 1 << 21}, Duplicates::kRefuse,
                     1 << 30);
   EXPECT_EQ(deep.rule(), "TRUNCATED");

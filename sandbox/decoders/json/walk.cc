@@ -70,7 +70,7 @@ class Walker {
 
   bool Open(Container kind, bool* closed) {
     if (stack_.size() >= options_.max_depth) {
-      return Fail("DEPTH",
+      return Fail("BUDGET_DEPTH",
                   absl::StrCat("the JSON text is nested more than ", options_.max_depth, " deep"));
     }
     const uint64_t offset = in_.offset();

@@ -65,7 +65,7 @@ class Visitor {
 };
 
 // Walks over one value that must be the whole text. Refuses: MALFORMED, TRUNCATED,
-// TRAILING_DATA, DEPTH; offsets are those in the text.
+// TRAILING_DATA, BUDGET_DEPTH; offsets are those in the text.
 [[nodiscard]] std::optional<graph::Refusal> Walk(Bytes text, const Options& options,
                                                  Visitor* visitor);
 

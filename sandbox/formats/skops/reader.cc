@@ -190,7 +190,7 @@ bool Reader::Enter(ValueId value) {
     if (seen.node != graph::kNoNode) return true;
   }
   if (stack_.size() >= kFramesPerLevel * budget_.max_depth() + kSpareFrames) {
-    return Fail(value, "DEPTH", "the nodes are nested deeper than the request allows");
+    return Fail(value, "BUDGET_DEPTH", "the nodes are nested deeper than the request allows");
   }
   Frame frame{};
   if (!ReadPlace(value, &frame.place, &frame.kind) || !budget_.ChargeHeap(sizeof(Frame) + 64)) {

@@ -126,7 +126,7 @@ TEST(SkopsTest, DepthIsBoundedWithoutRecursion) {
   for (int i = 0; i < 400; ++i) deep = List(deep);
   EXPECT_EQ(Rule(deep), "");
   for (int i = 0; i < 400; ++i) deep = List(deep);
-  EXPECT_EQ(Rule(deep), "DEPTH");
+  EXPECT_EQ(Rule(deep), "BUDGET_DEPTH");
 }
 
 TEST(SkopsTest, ARefusalNamesThePlace) {
