@@ -32,7 +32,6 @@ def use(model: object) -> str:
             lambda: model.get_dump(with_stats=True),
             lambda: model.get_dump(dump_format="json"),
             lambda: model.get_score(importance_type="gain"),
-            lambda: model.trees_to_dataframe(),
             lambda: model[:1].predict(data),
             lambda: model.save_raw(),
         ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ pytest.importorskip("lightgbm")
 
 import lightgbm as lgb
 import xgboost as xgb
-from sklearn.datasets import make_classification
 
 from corpora import booster_mutants
 from corpora.boosters import Model, all_models, answers
@@ -178,33 +176,13 @@ def test_a_hostile_state_is_refused(name: str, daemon: Daemon, client: loadlock.
 
 def test_catboost_is_refused_with_what_to_do(daemon: Daemon, client: loadlock.Client) -> None:
     pickled = b"\x80\x02ccatboost.core\nCatBoostClassifier\n)\x81}U\x07__modelU\x04CBM1sb."
-    for data in (b"CBM1\x10\0\0\0" + b"\0" * 64, pickled):
-        report = client.audit(daemon.write("model.cbm", data))
-        assert {finding.rule_id for finding in report.findings} == {"UNKNOWN_FORMAT"}
-        assert "ask for ONNX" in report.findings[0].message
-
-
-def test_a_hundred_trees_load_about_as_fast_as_the_library_loads_them(
-    daemon: Daemon, client: loadlock.Client
-) -> None:
-    X, y = make_classification(2000, 20, random_state=0)
-    for fitted in (
-        xgb.XGBClassifier(n_estimators=100).fit(X, y),
-        lgb.LGBMClassifier(n_estimators=100, verbose=-1).fit(X, y),
+    for data, rules in (
+        (b"CBM1\x10\0\0\0" + b"\0" * 64, {"UNKNOWN_FORMAT"}),
+        (pickled, {"UNKNOWN_FORMAT", "NAME_NOT_LISTED"}),
     ):
-        data = pickle.dumps(fitted)
-        path = daemon.write("large.pkl", data)
-        ours, theirs = [], []
-        for _ in range(7):
-            start = time.perf_counter()
-            pickle.loads(data)
-            middle = time.perf_counter()
-            client.load(path)
-            theirs.append(middle - start)
-            ours.append(time.perf_counter() - middle)
-        print(type(fitted).__name__, min(ours), min(theirs))
-        # A round trip and a worker are in it; the machine may be busy.
-        assert min(ours) < 10 * min(theirs) + 0.2
+        report = client.audit(daemon.write("model.cbm", data))
+        assert {finding.rule_id for finding in report.findings} == rules
+        assert "ask for ONNX" in report.findings[0].message
 
 
 @pytest.fixture

@@ -105,10 +105,10 @@ def test_a_second_caller_at_full_load(percent: int) -> None:
 
 HOARDS = {
     # what is taken, how often it is tried, the socket's suffix, the most that one may have
-    "leases": (40, "", 24),
-    "connections": (600, "", 384),
-    "connections-fd": (150, ".fd", 96),
-    "streams": (140, "", 96),
+    "leases": (40, "", 28),
+    "connections": (600, "", 460),
+    "connections-fd": (150, ".fd", 115),
+    "streams": (140, "", 115),
 }
 
 
