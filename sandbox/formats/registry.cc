@@ -5,6 +5,7 @@
 #include "sandbox/formats/joblib/compressed.h"
 #include "sandbox/formats/npy/npy_format.h"
 #include "sandbox/formats/pickle/pickle_format.h"
+#include "sandbox/formats/safetensors/safetensors_format.h"
 #include "sandbox/formats/unsupported/unsupported.h"
 #include "sandbox/formats/zip/zip_format.h"
 
@@ -18,6 +19,7 @@ constexpr Format kFormats[] = {
     {IdentifyNpy, ParseNpy},
     {IdentifyXgboost, ParseXgboost},
     {IdentifyLightgbm, ParseLightgbm},
+    {IdentifySafetensors, ParseSafetensors},
     {IdentifyZip, ParseZip},
     {IdentifyUnsupported, RefuseUnsupported},
     {IdentifyHeaderlessPickle, ParseHeaderlessPickle, /*last_resort=*/true},

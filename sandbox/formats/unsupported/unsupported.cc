@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "sandbox/bytes/utf8.h"
 
 namespace loadlock::formats {
 namespace {
@@ -78,9 +77,6 @@ struct Unsupported {
 };
 
 constexpr Unsupported kUnsupported[] = {
-    {"safetensors", IsSafetensors,
-     "a safetensors file, which is not supported yet; it holds no code, load it with its own "
-     "library"},
     {"gguf", IsGguf, "a GGUF file, which is not supported yet"},
     {"hdf5", IsHdf5, "an HDF5 file (older Keras models), which is not supported yet"},
     {"onnx", IsOnnx, "what looks like an ONNX model, which is not supported yet"},
@@ -116,25 +112,6 @@ bool IsLegacyTorch(Bytes artifact) {
   return Begins(artifact, std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50"
                                            "\x19.",
                                            15));
-}
-
-bool IsSafetensors(Bytes artifact) {
-  // The format's own limit on the header.
-  constexpr uint64_t kMaxHeader = 100'000'000;
-  bytes::Cursor cursor(artifact);
-  uint64_t length = 0;
-  Bytes header;
-  if (!cursor.ReadLe64(&length) || length < 2 || length > kMaxHeader ||
-      !cursor.Read(length, &header) || header[0] != '{') {
-    return false;
-  }
-  size_t end = header.size();
-  while (end > 0 && header[end - 1] == ' ') --end;
-  if (header[end - 1] != '}') return false;
-  const bool control = std::any_of(header.begin(), header.end(), [](uint8_t byte) {
-    return byte < ' ' && byte != '\t' && byte != '\n' && byte != '\r';
-  });
-  return !control && bytes::ValidUtf8(header);
 }
 
 const char* IdentifyUnsupported(Bytes artifact) {

@@ -8,16 +8,12 @@
 
 namespace loadlock::formats {
 
-// "zip", "safetensors", "gguf", "hdf5", "onnx", "torch", "tar", "7z", "zstd" or "joblib-0.9".
+// "gguf", "hdf5", "onnx", "torch", "tar", "7z", "zstd" or "joblib-0.9".
 const char* IdentifyUnsupported(bytes::Bytes artifact);
 void RefuseUnsupported(const Input& input, Output* output);
 
 // torch.save before 1.6: several pickles, the first of a magic number.
 bool IsLegacyTorch(bytes::Bytes artifact);
-
-// A length and a JSON object of that length, all of it looked at: the length's low byte may be
-// the magic byte of anything else.
-bool IsSafetensors(bytes::Bytes artifact);
 
 }  // namespace loadlock::formats
 

@@ -27,7 +27,6 @@ TEST(UnsupportedTest, IsRefusedByName) {
       {"\x28\xb5\x2f\xfd\x04\x58"sv, "zstd"},
       {"ZF0x19         x\x9c"sv, "joblib-0.9"},
       {"\x08\x07\x12\x07pytorch"sv, "onnx"},
-      {"\x02\0\0\0\0\0\0\0{}"sv, "safetensors"},
       {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."sv, "torch"},
   };
   for (const Case& c : cases) {
@@ -58,17 +57,6 @@ TEST(UnsupportedTest, TarNeedsItsChecksum) {
   EXPECT_EQ(Parsed(tar).format(), "tar");
   tar[1] = 'b';
   EXPECT_NE(Parsed(tar).format(), "tar");
-}
-
-TEST(IsSafetensorsTest, LooksAtTheWholeHeader) {
-  EXPECT_TRUE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{}  "sv)));
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x05\0\0\0\0\0\0\0{}  "sv)));  // longer than the file
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0[]  "sv)));  // no object
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{] }"sv.substr(0, 11))));
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{\0\0}"sv)));  // no text
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x04\0\0\0\0\0\0\0{\xff\xfe}"sv)));
-  EXPECT_FALSE(IsSafetensors(ToBlob("\xff\xff\xff\xff\xff\xff\xff\xff{}"sv)));
-  EXPECT_FALSE(IsSafetensors(ToBlob("\x00\0\0\0\0\0\0\0{}"sv)));
 }
 
 }  // namespace

@@ -1,0 +1,166 @@
+#include "sandbox/formats/safetensors/safetensors_format.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sandbox/formats/testing.h"
+
+namespace loadlock::formats {
+namespace {
+
+using ::testing::HasSubstr;
+using std::string_view_literals::operator""sv;
+
+// A file of this header and so many bytes of data.
+Blob File(std::string_view header, size_t data) {
+  Blob file;
+  for (int i = 0; i < 8; ++i) file.push_back(static_cast<uint8_t>(header.size() >> (8 * i)));
+  file.insert(file.end(), header.begin(), header.end());
+  file.resize(file.size() + data, 1);
+  return file;
+}
+
+std::string RuleOf(std::string_view header, size_t data) {
+  const Blob file = File(header, data);
+  const Parsed parsed(file);
+  EXPECT_EQ(parsed.format(), "safetensors") << header;
+  return parsed.rule();
+}
+
+std::string Entry(std::string_view dtype, std::string_view shape, std::string_view offsets) {
+  return std::string(R"({"dtype":")") + std::string(dtype) + R"(","shape":)" + std::string(shape) +
+         R"(,"data_offsets":)" + std::string(offsets) + "}";
+}
+
+std::string One(std::string_view dtype, std::string_view shape, std::string_view offsets) {
+  return R"({"a":)" + Entry(dtype, shape, offsets) + "}";
+}
+
+TEST(IdentifySafetensorsTest, LooksAtTheWholeHeader) {
+  EXPECT_STREQ(IdentifySafetensors(ToBlob("\x04\0\0\0\0\0\0\0{}  "sv)), "safetensors");
+  for (const std::string_view other :
+       {"\x05\0\0\0\0\0\0\0{}  "sv,        // longer than the file
+        "\x04\0\0\0\0\0\0\0[]  "sv,        // no object
+        "\x04\0\0\0\0\0\0\0 {} "sv,        // space before it
+        "\x03\0\0\0\0\0\0\0{] }"sv,        //
+        "\x04\0\0\0\0\0\0\0{\0\0}"sv,      // no text
+        "\x04\0\0\0\0\0\0\0{\xff\xfe}"sv,  //
+        "\xff\xff\xff\xff\xff\xff\xff\xff{}"sv, "\x00\0\0\0\0\0\0\0{}"sv}) {
+    EXPECT_EQ(IdentifySafetensors(ToBlob(other)), nullptr);
+  }
+}
+
+TEST(SafetensorsFormatTest, RealFilesAreRangesOfTheFile) {
+  for (const char* name : {"bool", "complex64", "float16", "float32", "float64", "int8", "int64"}) {
+    const Blob artifact = ReadTestFile(std::string("safetensors__") + name);
+    const Parsed parsed(artifact);
+    EXPECT_EQ(parsed.rule(), "") << name << ": " << parsed.message();
+    EXPECT_EQ(parsed.decoded().size(), 0U);
+  }
+}
+
+TEST(SafetensorsFormatTest, ATensorIsAnArrayByItsName) {
+  const Blob file =
+      File(R"({"__metadata__":{"format":"pt"},"b":)" + Entry("I16", "[2,1]", "[8,12]") +
+               R"(,"\u0061":)" + Entry("F64", "[]", "[0,8]") + "}  ",
+           12);
+  const Parsed parsed(file);
+  ASSERT_EQ(parsed.rule(), "") << parsed.message();
+  const graph::Builder& graph = parsed.graph();
+  const auto edges = graph.edges(parsed.output().root);
+  ASSERT_EQ(edges.size(), 4U);
+  EXPECT_EQ(graph.text(edges[0]), "b");
+  EXPECT_EQ(graph.text(edges[2]), "a");
+  const graph::ArrayInfo& b = graph.array(edges[1]);
+  EXPECT_EQ(graph.text(b.dtype), "<i2");
+  EXPECT_EQ(b.shape, (std::vector<int64_t>{2, 1}));
+  const graph::ArrayInfo& a = graph.array(edges[3]);
+  EXPECT_EQ(graph.text(a.dtype), "<f8");
+  EXPECT_TRUE(a.shape.empty());
+}
+
+TEST(SafetensorsFormatTest, NothingAndEmptyTensorsAreFine) {
+  EXPECT_EQ(RuleOf("{}", 0), "");
+  EXPECT_EQ(RuleOf(One("F32", "[0,7]", "[0,0]"), 0), "");
+  EXPECT_EQ(RuleOf(R"({"a":)" + Entry("U8", "[1]", "[0,1]") + R"(,"b":)" +
+                       Entry("U8", "[0]", "[1,1]") + R"(,"c":)" + Entry("U8", "[1]", "[1,2]") + "}",
+                   2),
+            "");
+}
+
+// What the reference reader takes, or two readers take for different things.
+TEST(SafetensorsFormatTest, LaxHeadersAreRefused) {
+  const std::string entry = Entry("U8", "[1]", "[0,1]");
+  EXPECT_EQ(RuleOf(R"({"a":)" + entry + R"(,"a":)" + entry + "}", 1), "DUPLICATE_KEY");
+  EXPECT_EQ(RuleOf(R"({"a":)" + entry + R"(,"\u0061":)" + entry + "}", 1), "DUPLICATE_KEY");
+  EXPECT_EQ(RuleOf(R"({"__metadata__":{"a":"","a":""}})", 0), "DUPLICATE_KEY");
+  EXPECT_EQ(RuleOf(R"({"__metadata__":null})", 0), "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"__metadata__":{"a":1}})", 0), "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"__metadata__":{},"__metadata__":{}})", 0), "DUPLICATE_KEY");
+  EXPECT_EQ(RuleOf(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1}})", 1),
+            "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"a":{"dtype":"U8","shape":[1]}})", 1), "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"a":{"dtype":"U8","shape":[1],"shape":[1],"data_offsets":[0,1]}})", 1),
+            "DUPLICATE_KEY");
+  EXPECT_EQ(RuleOf(R"({"a":1})", 0), "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"a":)" + entry + ",}", 1), "MALFORMED");
+  EXPECT_EQ(RuleOf(R"({"a":[[[[[]]]]]})", 0), "BUDGET_DEPTH");
+  EXPECT_EQ(RuleOf("{}{}", 0), "TRAILING_DATA");
+  EXPECT_EQ(RuleOf(R"({")" + std::string(5000, 'n') + R"(":)" + entry + "}", 1), "MALFORMED");
+}
+
+TEST(SafetensorsFormatTest, SizesAndOffsetsAreProven) {
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0,8]"), 8), "");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0,4]"), 4), "ARRAY_BOUNDS");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[8,0]"), 8), "ARRAY_BOUNDS");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0,8]"), 7), "TRUNCATED");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0,8]"), 9), "TRAILING_DATA");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[1,9]"), 9), "ARRAY_BOUNDS");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0,8,8]"), 8), "MALFORMED");
+  EXPECT_EQ(RuleOf(One("F32", "[2]", "[0]"), 8), "MALFORMED");
+  for (const char* shape : {"[-2]", "[2.0]", "[true]", "[\"2\"]", "[null]", "2", "{}",
+                            "[9223372036854775808]", "[-9223372036854775809]"}) {
+    EXPECT_EQ(RuleOf(One("F32", shape, "[0,8]"), 8), "MALFORMED") << shape;
+  }
+  for (const char* shape : {"[4611686018427387904,4]", "[9223372036854775807]",
+                            "[0,9223372036854775807,9223372036854775807]"}) {
+    EXPECT_EQ(RuleOf(One("F32", shape, "[0,8]"), 8), "ARRAY_BOUNDS") << shape;
+  }
+  std::string shape = "[1";
+  for (int i = 0; i < 40; ++i) shape += ",1";
+  EXPECT_EQ(RuleOf(One("U8", shape + "]", "[0,1]"), 1), "MALFORMED");
+  const std::string overlap =
+      R"({"a":)" + Entry("U8", "[2]", "[0,2]") + R"(,"b":)" + Entry("U8", "[2]", "[1,3]") + "}";
+  EXPECT_EQ(RuleOf(overlap, 3), "ARRAY_BOUNDS");
+  const std::string same =
+      R"({"a":)" + Entry("U8", "[2]", "[0,2]") + R"(,"b":)" + Entry("U8", "[2]", "[0,2]") + "}";
+  EXPECT_EQ(RuleOf(same, 2), "ARRAY_BOUNDS");
+}
+
+TEST(SafetensorsFormatTest, WhatNumpyHasNotIsRefusedByName) {
+  for (const char* dtype : {"BF16", "F8_E4M3", "F8_E5M2", "F4", "F6_E2M3"}) {
+    const Blob file = File(One(dtype, "[2]", "[0,4]"), 4);
+    const Parsed parsed(file);
+    EXPECT_EQ(parsed.rule(), "DTYPE") << dtype;
+    EXPECT_THAT(parsed.message(), HasSubstr(dtype));
+    EXPECT_EQ(parsed.output().refusals[0].object_path, "$['a']");
+  }
+  EXPECT_EQ(RuleOf(One("C128", "[1]", "[0,16]"), 16), "DTYPE");
+  EXPECT_EQ(RuleOf(One("f32", "[1]", "[0,4]"), 4), "DTYPE");
+  EXPECT_EQ(RuleOf(R"({"a":{"dtype":1,"shape":[1],"data_offsets":[0,1]}})", 1), "MALFORMED");
+}
+
+TEST(SafetensorsFormatTest, EveryTruncationIsRefused) {
+  const Blob whole = ReadTestFile("safetensors__float32");
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const Blob part(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+    EXPECT_NE(Parsed(part).rule(), "") << size;
+  }
+}
+
+}  // namespace
+}  // namespace loadlock::formats

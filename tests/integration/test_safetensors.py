@@ -1,0 +1,99 @@
+"""safetensors files: the arrays that are in them, bit for bit, or a refusal."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import joblib
+import loadlock
+import numpy as np
+import pytest
+
+from .daemon import ROOT, Daemon
+
+TESTDATA = ROOT / "sandbox" / "formats" / "testdata"
+# Made by torch and the safetensors library.
+REAL = sorted(TESTDATA.glob("safetensors__*.bin"))
+NUMPY = {
+    "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "F16": "<f2", "U32": "<u4", "I32": "<i4",
+    "F32": "<f4", "U64": "<u8", "I64": "<i8", "F64": "<f8", "C64": "<c8",
+}  # fmt: skip
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> loadlock.Client:
+    with loadlock.Client(f"unix:{daemon.socket}") as client:
+        yield client
+
+
+def read(data: bytes) -> dict[str, np.ndarray]:
+    """By the format's own description."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
+    header.pop("__metadata__", None)
+    return {
+        name: np.frombuffer(body[slice(*entry["data_offsets"])], NUMPY[entry["dtype"]]).reshape(
+            entry["shape"]
+        )
+        for name, entry in header.items()
+    }
+
+
+def file_of(header: dict[str, object], body: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def entry(dtype: str, shape: list[int], begin: int, end: int) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_real_files_load_as_they_are(path: Path, daemon: Daemon, client: loadlock.Client) -> None:
+    data = path.read_bytes()
+    loaded = client.load(daemon.write("model.safetensors", data))
+    expected = read(data)
+    assert list(loaded) == list(expected)
+    for name, array in expected.items():
+        assert loaded[name].dtype == array.dtype
+        assert loaded[name].shape == array.shape
+        assert loaded[name].tobytes() == array.tobytes()
+
+
+def test_what_convert_writes_is_read_again(daemon: Daemon, tmp_path: Path) -> None:
+    arrays = {"weight": np.arange(12.0).reshape(3, 4), "empty": np.zeros((0, 5), "i4"), "scalar": np.array(7)}
+    source, target = tmp_path / "a.joblib", tmp_path / "a.safetensors"
+    joblib.dump(arrays, source)
+    address = f"unix:{daemon.socket}"
+    loadlock.convert(daemon.write("a.joblib", source.read_bytes()), target, address=address)
+    with loadlock.Client(address) as client:
+        loaded = client.load(daemon.write("a.safetensors", target.read_bytes()))
+    assert set(loaded) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(loaded[name], array)
+
+
+HOSTILE = {
+    "gap": (file_of({"a": entry("U8", [1], 1, 2)}, b"xx"), "ARRAY_BOUNDS"),
+    "overlap": (file_of({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 1, 3)}, b"xxx"), "ARRAY_BOUNDS"),
+    "past the end": (file_of({"a": entry("F64", [4], 0, 32)}, b"x" * 31), "TRUNCATED"),
+    "more than the shape": (file_of({"a": entry("F64", [1], 0, 16)}, b"x" * 16), "ARRAY_BOUNDS"),
+    "overflow": (file_of({"a": entry("F64", [2**61, 8], 0, 0)}, b""), "ARRAY_BOUNDS"),
+    "trailing": (file_of({"a": entry("U8", [1], 0, 1)}, b"x\x80\x04N."), "TRAILING_DATA"),
+    "twice": (
+        file_of({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 0, 1)}, b"x").replace(b'"b"', b'"a"'),
+        "DUPLICATE_KEY",
+    ),
+    "no such type": (file_of({"a": entry("BF16", [1], 0, 2)}, b"xx"), "DTYPE"),
+    "unknown field": (file_of({"a": entry("U8", [1], 0, 1) | {"code": "x"}}, b"x"), "MALFORMED"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_lax_file_is_refused(name: str, daemon: Daemon, client: loadlock.Client) -> None:
+    data, rule = HOSTILE[name]
+    report = client.audit(daemon.write("model.safetensors", data))
+    assert [finding.rule_id for finding in report.findings] == [rule]
+    assert report.findings[0].byte_offset is not None
