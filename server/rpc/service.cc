@@ -25,10 +25,10 @@ constexpr size_t kMaxContentBytes = size_t{3} << 20;
 constexpr size_t kMaxAuditGraphBytes = size_t{3} << 20;
 
 // As Report.format. The daemon links no parser, so it cannot ask them.
-constexpr std::array kFormats = {"pickle",     "joblib",      "joblib+zlib",  "joblib+gzip",
-                                 "joblib+bz2", "joblib+lzma", "joblib+xz",    "joblib+lz4",
-                                 "npy",        "skops",       "xgboost-json", "xgboost-ubjson",
-                                 "lightgbm",   "safetensors"};
+constexpr std::array kFormats = {
+    "pickle",      "joblib",       "joblib+zlib",    "joblib+gzip", "joblib+bz2",
+    "joblib+lzma", "joblib+xz",    "joblib+lz4",     "npy",         "npz",
+    "skops",       "xgboost-json", "xgboost-ubjson", "lightgbm",    "safetensors"};
 
 ServerUnaryReactor* Answer(CallbackServerContext* context, const absl::Status& status) {
   ServerUnaryReactor* reactor = context->DefaultReactor();

@@ -10,8 +10,11 @@ import pytest
 
 from .daemon import Daemon
 
-# Debian has no skops; its environment runs the other models.
-collect_ignore = [] if importlib.util.find_spec("skops") else ["test_convert.py", "test_skops.py"]
+# Tests that need a library which Debian has not; its environment runs the other models.
+NEEDS = {"skops": ("test_convert.py", "test_skops.py"), "xgboost": ("test_boosters.py",)}
+collect_ignore = [
+    test for library, tests in NEEDS.items() if importlib.util.find_spec(library) is None for test in tests
+]
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import lightgbm as lgb
 import loadlock
 import pytest
-
-pytest.importorskip("xgboost")
-pytest.importorskip("lightgbm")
-
-import lightgbm as lgb
 import xgboost as xgb
 
 from corpora import booster_mutants

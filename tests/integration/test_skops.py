@@ -163,17 +163,13 @@ def test_the_untouched_twins_are_accepted(daemon: Daemon) -> None:
         assert report.format == "skops"
 
 
-@pytest.mark.parametrize("kind", ["npz", "zip"])
-def test_other_archives_are_named(kind: str, daemon: Daemon) -> None:
+def test_another_archive_is_named(daemon: Daemon) -> None:
     import io
 
     buffer = io.BytesIO()
-    if kind == "npz":
-        np.savez(buffer, a=np.eye(2))
-    else:
-        with zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("readme.txt", "x")
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("readme.txt", "x")
     report = daemon.audit_bytes(buffer.getvalue())
     assert report.verdict == REFUSED
-    assert report.format == kind
-    assert kind in errors(report)[0].message
+    assert report.format == "zip"
+    assert "zip" in errors(report)[0].message

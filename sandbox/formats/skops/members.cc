@@ -3,41 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "sandbox/decoders/zip/unpack.h"
 
 namespace loadlock::formats::skops {
 namespace {
 
 using Result = std::optional<graph::Refusal>;
-
-Result ExtractAll(const zip::Archive& archive, bytes::Budget* budget, graph::DecodedFile* decoded,
-                  Unpacked* out) {
-  if (!budget->ChargeHeap(archive.members().size() * sizeof(graph::Buffer))) {
-    return graph::Refuse("BUDGET_HEAP", "the archive has more members than there is memory for");
-  }
-  out->contents.resize(archive.members().size());
-  for (size_t i = 0; i < out->contents.size(); ++i) {
-    if (Result refusal =
-            archive.Extract(archive.members()[i], budget, decoded, &out->contents[i])) {
-      return refusal;
-    }
-  }
-  return std::nullopt;
-}
-
-void Locate(bytes::Bytes map, Unpacked* unpacked) {
-  for (graph::Buffer& content : unpacked->contents) {
-    if (content.source == v1::BUFFER_SOURCE_DECODED && content.data.empty()) {
-      content.data = map.subspan(content.offset, content.length);
-    }
-  }
-}
-
-Result Map(graph::DecodedFile* decoded, bytes::Bytes* out) {
-  *out = decoded->Map();
-  if (out->size() == decoded->size()) return std::nullopt;
-  return graph::Refuse("BUDGET_HEAP", "inflated members cannot be mapped");
-}
 
 }  // namespace
 
@@ -45,25 +16,23 @@ Result Members::Load(const zip::Archive& archive, bytes::Budget* budget,
                      graph::DecodedFile* decoded) {
   archive_ = &archive;
   used_.assign(archive.members().size(), false);
-  if (Result refusal = ExtractAll(archive, budget, decoded, &outer_)) return refusal;
-  bytes::Bytes map;
-  if (Result refusal = Map(decoded, &map)) return refusal;
-  Locate(map, &outer_);
-  for (size_t i = 0; i < outer_.contents.size(); ++i) {
+  if (Result refusal = zip::ExtractAll(archive, budget, decoded, &outer_)) return refusal;
+  if (Result refusal = zip::MapContents(decoded, &outer_)) return refusal;
+  for (size_t i = 0; i < outer_.size(); ++i) {
     const std::string_view name = archive.members()[i].name;
     if (!name.ends_with(".npz")) continue;
     auto npz = std::make_unique<Npz>();
-    Result refusal = npz->archive.Open(outer_.contents[i], budget);
-    if (!refusal) refusal = ExtractAll(npz->archive, budget, decoded, &npz->unpacked);
+    Result refusal = npz->archive.Open(outer_[i], budget);
+    if (!refusal) refusal = zip::ExtractAll(npz->archive, budget, decoded, &npz->contents);
     if (refusal) {
       refusal->member_path = graph::Quote(name);
       return refusal;
     }
     npz_.emplace(name, std::move(npz));
   }
-  if (npz_.empty()) return std::nullopt;
-  if (Result refusal = Map(decoded, &map)) return refusal;
-  for (auto& [name, npz] : npz_) Locate(map, &npz->unpacked);
+  for (auto& [name, npz] : npz_) {
+    if (Result refusal = zip::MapContents(decoded, &npz->contents)) return refusal;
+  }
   return std::nullopt;
 }
 
@@ -72,7 +41,7 @@ const graph::Buffer* Members::Use(std::string_view name) {
   if (member == nullptr) return nullptr;
   const auto index = static_cast<size_t>(member - archive_->members().data());
   used_[index] = true;
-  return &outer_.contents[index];
+  return &outer_[index];
 }
 
 bool Members::Same(std::string_view a, std::string_view b) {
@@ -89,7 +58,7 @@ const graph::Buffer* Members::InNpz(std::string_view npz, std::string_view name)
   const zip::Archive& archive = it->second->archive;
   const zip::Member* member = archive.Find(name);
   if (member == nullptr) return nullptr;
-  return &it->second->unpacked.contents[static_cast<size_t>(member - archive.members().data())];
+  return &it->second->contents[static_cast<size_t>(member - archive.members().data())];
 }
 
 size_t Members::NpzSize(std::string_view npz) const {

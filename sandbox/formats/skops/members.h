@@ -17,11 +17,6 @@
 
 namespace loadlock::formats::skops {
 
-// One archive with the content of each of its members, checksums proven.
-struct Unpacked {
-  std::vector<graph::Buffer> contents;  // parallel to the archive's members
-};
-
 // The members of a skops file, and those of the .npz archives among them.
 class Members {
  public:
@@ -45,11 +40,11 @@ class Members {
  private:
   struct Npz {
     zip::Archive archive;
-    Unpacked unpacked;
+    std::vector<graph::Buffer> contents;  // parallel to its members
   };
 
   const zip::Archive* archive_ = nullptr;
-  Unpacked outer_;
+  std::vector<graph::Buffer> outer_;  // parallel to the archive's members
   std::vector<bool> used_;
   absl::flat_hash_map<std::string_view, std::unique_ptr<Npz>> npz_;
 };

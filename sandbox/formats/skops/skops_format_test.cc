@@ -152,7 +152,6 @@ TEST(ZipFormatTest, OtherArchivesAreNamed) {
   };
   EXPECT_EQ(format("m/data.pkl", "m/version"), "torch");
   EXPECT_EQ(format("m/data.pkl", "m/constants.pkl"), "torchscript");
-  EXPECT_EQ(format("a.npy", "b.npy"), "npz");
   EXPECT_EQ(format("config.json", "metadata.json"), "keras");
   EXPECT_EQ(format("a", "b"), "zip");
   const Blob broken = ToBlob("PK\3\4nothing");

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/zip/archive.h"
+#include "sandbox/formats/npz/npz_format.h"
 #include "sandbox/formats/skops/skops_format.h"
 
 namespace loadlock::formats {
@@ -21,10 +22,6 @@ bool IsTorchScript(const Archive& archive) { return HasSuffix(archive, "/constan
 bool IsTorch(const Archive& archive) { return HasSuffix(archive, "/data.pkl"); }
 bool IsKeras(const Archive& archive) {
   return archive.Find("config.json") != nullptr && archive.Find("metadata.json") != nullptr;
-}
-bool IsNpz(const Archive& archive) {
-  return std::all_of(archive.members().begin(), archive.members().end(),
-                     [](const zip::Member& member) { return member.name.ends_with(".npy"); });
 }
 bool IsAny(const Archive&) { return true; }
 
@@ -44,9 +41,7 @@ constexpr InZip kInZip[] = {
      "a TorchScript archive, which holds code and is not supported; save the state dict"},
     {"torch", IsTorch, nullptr, "a torch.save file, which is not supported yet"},
     {"keras", IsKeras, nullptr, "a Keras model, which is not supported yet"},
-    {"npz", IsNpz, nullptr,
-     "an .npz archive of arrays, which is not supported yet; save arrays one by one with "
-     "numpy.save"},
+    {"npz", IsNpz, ParseNpz, ""},
     {"zip", IsAny, nullptr, "a zip archive of no known format; unpack it and give the files in it"},
 };
 
