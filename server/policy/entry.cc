@@ -38,6 +38,28 @@ absl::Status CheckPlaces(const v1::Entry& entry) {
   return absl::OkStatus();
 }
 
+// Schemas of objects that the client builds by their public constructor.
+bool IsByName(Schema schema) {
+  switch (schema) {
+    case Schema::kSparse:
+    case Schema::kBSpline:
+    case Schema::kDistribution:
+    case Schema::kFrozenDistribution:
+    case Schema::kImputerTriplet:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What an entry without a state may say of one: that attributes are left out.
+bool OnlyDrops(const v1::Entry& entry) {
+  for (const v1::StateRule& rule : entry.state()) {
+    if (!rule.drop()) return false;
+  }
+  return entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
+}
+
 absl::StatusOr<Schema> CheckSchema(const v1::Entry& entry) {
   const bool factory = entry.trust() == v1::TRUST_FACTORY;
   const bool by_name = entry.trust() == v1::TRUST_BY_NAME_AND_PARAMS;
@@ -63,7 +85,7 @@ absl::StatusOr<Schema> CheckSchema(const v1::Entry& entry) {
                             ? std::string("this trust needs a schema")
                             : absl::StrCat("schema \"", entry.schema(), "\" does not exist"));
   }
-  if ((*schema == Schema::kSparse) != by_name) {
+  if (IsByName(*schema) != by_name) {
     return Wrong(entry, absl::StrCat("schema \"", entry.schema(), "\" does not fit this trust"));
   }
   return *schema;
@@ -113,6 +135,8 @@ absl::StatusOr<CompiledRule> CompileRule(const v1::Entry& entry, const v1::State
   if (rule.force() == "clamp") {
     if (!rule.has_min() || !rule.has_max()) return Wrong(entry, rule, "clamp needs min and max");
     compiled.clamp = true;
+  } else if (rule.force() == "back") {
+    compiled.back = true;
   } else if (!rule.force().empty()) {
     compiled.force = ParseLiteral(rule.force());
     if (!compiled.force) return Wrong(entry, rule, "force is no literal");
@@ -128,8 +152,8 @@ absl::Status CheckTrust(const v1::Entry& entry) {
   const bool has_state = entry.trust() == v1::TRUST_NEW_DICT ||
                          entry.trust() == v1::TRUST_NEW_SETSTATE ||
                          entry.trust() == v1::TRUST_REWRITTEN;
-  if (!has_state &&
-      (!entry.invariants().empty() || !entry.state().empty() || !entry.forbidden().empty())) {
+  const bool states = !entry.state().empty() && !OnlyDrops(entry);
+  if (!has_state && (!entry.invariants().empty() || states || !entry.forbidden().empty())) {
     return Wrong(entry, "only TRUST_NEW_DICT, TRUST_NEW_SETSTATE and TRUST_REWRITTEN have a state");
   }
   return absl::OkStatus();

@@ -32,6 +32,8 @@ struct CompiledRule {
   std::vector<Literal> one_of;
   std::optional<Literal> force;
   bool clamp = false;
+  // The value may refer back to an object that holds this one.
+  bool back = false;
   // A further rule for the same key, from a policy that narrows; all of them apply.
   const CompiledRule* next = nullptr;
 

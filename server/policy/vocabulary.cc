@@ -26,6 +26,13 @@ constexpr std::array kSchemas = {
     Named<Schema>{"SPARSE", Schema::kSparse},
     Named<Schema>{"XGBOOST", Schema::kXgboost},
     Named<Schema>{"LIGHTGBM", Schema::kLightgbm},
+    Named<Schema>{"PARTIAL", Schema::kPartial},
+    Named<Schema>{"MASKED_ARRAY", Schema::kMaskedArray},
+    Named<Schema>{"MATRIX", Schema::kMatrix},
+    Named<Schema>{"BSPLINE", Schema::kBSpline},
+    Named<Schema>{"DISTRIBUTION", Schema::kDistribution},
+    Named<Schema>{"FROZEN_DISTRIBUTION", Schema::kFrozenDistribution},
+    Named<Schema>{"IMPUTER_TRIPLET", Schema::kImputerTriplet},
 };
 
 constexpr std::array kInvariants = {
@@ -47,6 +54,16 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"XGBOOST_OWNER", Invariant::kXgboostOwner},
     Named<Invariant>{"LIGHTGBM_OWNER", Invariant::kLightgbmOwner},
     Named<Invariant>{"ISOLATION_FOREST", Invariant::kIsolationForest},
+    Named<Invariant>{"HIST_GRADIENT_BOOSTING", Invariant::kHistGradientBoosting},
+    Named<Invariant>{"HIST_PREDICTOR", Invariant::kHistPredictor},
+    Named<Invariant>{"BIN_MAPPER", Invariant::kBinMapper},
+    Named<Invariant>{"BIRCH", Invariant::kBirch},
+    Named<Invariant>{"BISECTING", Invariant::kBisecting},
+    Named<Invariant>{"HDBSCAN", Invariant::kHdbscan},
+    Named<Invariant>{"FEATURE_LABELS", Invariant::kFeatureLabels},
+    Named<Invariant>{"ISOTONIC", Invariant::kIsotonic},
+    Named<Invariant>{"FUNCTION", Invariant::kFunction},
+    Named<Invariant>{"DENSITY", Invariant::kDensity},
 };
 
 template <typename T, size_t n>

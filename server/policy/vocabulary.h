@@ -32,6 +32,18 @@ enum class Schema {
   // REWRITTEN: the library's own format, held as a record of proven columns.
   kXgboost,
   kLightgbm,
+  // functools.partial of check_array alone.
+  kPartial,
+  // numpy.ma's _mareconstruct, and numpy.matrix over an array.
+  kMaskedArray,
+  kMatrix,
+  // scipy.interpolate.BSpline.
+  kBSpline,
+  // scipy.stats: a distribution by its name, and one with its parameters.
+  kDistribution,
+  kFrozenDistribution,
+  // The named tuple of IterativeImputer.
+  kImputerTriplet,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.
@@ -60,6 +72,22 @@ enum class Invariant {
   // Estimators that hold a Booster.
   kXgboostOwner,
   kLightgbmOwner,
+  // The model, its predictors and its bin mapper.
+  kHistGradientBoosting,
+  kHistPredictor,
+  kBinMapper,
+  // Clusterings whose trees are walked, natively or without end.
+  kBirch,
+  kBisecting,
+  kHdbscan,
+  // labels_ counted by numpy's bincount.
+  kFeatureLabels,
+  // Thresholds from which a function is interpolated.
+  kIsotonic,
+  // Arguments that a listed function may get.
+  kFunction,
+  // A tree over as many columns as the features.
+  kDensity,
 };
 
 // The schema of a class whose state is a model in its library's own format; kNone for others. Made

@@ -27,6 +27,7 @@ class GraphChecker {
 
   void Check() {
     for (NodeId id = 0; id < view_.size() && !view_.exhausted(); ++id) {
+      if (scope_.topology().dropped[id] != 0) continue;
       switch (view_.kind(id)) {
         case v1::NODE_KIND_OBJECT:
           CheckObject(id);
@@ -71,6 +72,7 @@ class GraphChecker {
       case v1::TRUST_BY_NAME_AND_PARAMS:
         Report(id, absl::StrCat("INVARIANT_", policy::Name(object->entry->schema())),
                object->entry->name(), CheckByName(scope_, *object));
+        states_.Drop(*object);
         return;
       default:
         return;
@@ -143,7 +145,7 @@ class GraphChecker {
 
 }  // namespace
 
-void CheckGraph(const Scope& scope, const Caps& caps, Findings* findings,
+void CheckGraph(const Scope& scope, const Caps& caps, const StateEdges& edges, Findings* findings,
                 std::vector<Edit>* edits) {
   if (scope.topology().depth > caps.max_depth) {
     findings->Error(
@@ -154,7 +156,7 @@ void CheckGraph(const Scope& scope, const Caps& caps, Findings* findings,
   for (const NodeId id : scope.topology().bad_cycles) {
     findings->Error(id, {"OBJECT_CYCLE", "an object contains itself", "", "", ""});
   }
-  CheckNames(scope, findings);
+  CheckNames(scope, edges, findings);
   GraphChecker(scope, findings, edits).Check();
 }
 

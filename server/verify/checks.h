@@ -13,7 +13,8 @@ namespace loadlock::verify {
 
 // Depth and cycles, names and places, instances with their schemas, states and invariants,
 // random generators, keys. Fills `findings`, and `edits` with what must be rewritten.
-void CheckGraph(const Scope& scope, const Caps& caps, Findings* findings, std::vector<Edit>* edits);
+void CheckGraph(const Scope& scope, const Caps& caps, const StateEdges& edges, Findings* findings,
+                std::vector<Edit>* edits);
 
 }  // namespace loadlock::verify
 

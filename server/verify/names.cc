@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/verify/class_lines.h"
+#include "server/verify/dropped_names.h"
 #include "server/verify/general_rules.h"
 
 namespace loadlock::verify {
@@ -62,6 +63,7 @@ class NameChecker {
     const View& view = scope_.view();
     if (view.kind(view.root()) == v1::NODE_KIND_GLOBAL) CheckValue(view.root(), kAbsent, 0);
     for (NodeId id = 0; id < view.size(); ++id) {
+      if (scope_.topology().dropped[id] != 0) continue;
       const Children children = view.children(id);
       for (uint32_t i = 0; i < children.count; ++i) {
         const NodeId child = children[i];
@@ -294,6 +296,9 @@ void ReportNames(const v1::WorkerResult& result, const policy::CompiledPolicy& p
   }
 }
 
-void CheckNames(const Scope& scope, Findings* findings) { NameChecker(scope, findings).Run(); }
+void CheckNames(const Scope& scope, const StateEdges& edges, Findings* findings) {
+  NameChecker(scope, findings).Run();
+  CheckDroppedNames(scope, edges, findings);
+}
 
 }  // namespace loadlock::verify

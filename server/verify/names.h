@@ -9,6 +9,7 @@
 #include "server/policy/policy.h"
 #include "server/verify/findings.h"
 #include "server/verify/scope.h"
+#include "server/verify/state_edges.h"
 
 namespace loadlock::verify {
 
@@ -19,8 +20,9 @@ void ReportNames(const v1::WorkerResult& result, const policy::CompiledPolicy& p
 
 // Refuses names that the policy does not list (NAME_NOT_LISTED), classes and callables used
 // beyond their trust, and names as values anywhere but where the policy lets them stand
-// (NAME_NOT_HERE).
-void CheckNames(const Scope& scope, Findings* findings);
+// (NAME_NOT_HERE). What is left out may name what the policy lists for that attribute, and classes
+// and callables that could stand anywhere.
+void CheckNames(const Scope& scope, const StateEdges& edges, Findings* findings);
 
 }  // namespace loadlock::verify
 

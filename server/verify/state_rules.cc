@@ -77,6 +77,15 @@ bool StateChecker::Check(const Instance& object) {
   return CheckRequired(object) && ok;
 }
 
+void StateChecker::Drop(const Instance& object) {
+  if (!object.state.str_keys()) return;
+  for (uint32_t i = 0; i < object.state.size(); ++i) {
+    const absl::string_view key = object.state.str_key(i);
+    const CompiledRule* rule = object.entry->FindRule(key);
+    if (rule != nullptr && rule->proto->drop()) Force(object, key, i, std::nullopt);
+  }
+}
+
 // What NEW_DICT means: no arguments, no items, one dict of its own with str keys.
 bool StateChecker::CheckShape(const Instance& object) {
   const absl::Span<const uint32_t> operands = scope_.view().operands(object.node);
@@ -105,6 +114,11 @@ bool StateChecker::CheckShape(const Instance& object) {
 
 bool StateChecker::CheckKey(const Instance& object, uint32_t index) {
   const absl::string_view key = object.state.str_key(index);
+  const CompiledRule* rule = object.entry->FindRule(key);
+  if (rule != nullptr && rule->proto->drop()) {
+    Force(object, key, index, std::nullopt);
+    return true;
+  }
   const absl::string_view broken = KeyRuleBroken(key);
   if (!broken.empty()) {
     return Refuse(
@@ -140,10 +154,6 @@ bool StateChecker::CheckValue(const Instance& object, absl::string_view key, uin
   }
   const CompiledRule* rule = object.entry->FindRule(key);
   for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
-    if (each->proto->drop()) {
-      Force(object, key, index, std::nullopt);
-      return true;
-    }
     if (each->force && !Equals(scope_, value, *each->force)) {
       Force(object, key, index, each->force);
       return true;
@@ -165,27 +175,50 @@ bool StateChecker::CheckValue(const Instance& object, absl::string_view key, uin
   return CheckInstances(object, rule, key, value);
 }
 
+std::string StateChecker::WhyNotOneOf(const CompiledRule& rule, Value value) const {
+  if (rule.one_of.empty() ||
+      std::any_of(rule.one_of.begin(), rule.one_of.end(),
+                  [&](const Literal& literal) { return Equals(scope_, value, literal); })) {
+    return "";
+  }
+  const auto text = scope_.view().Str(value);
+  return text ? absl::StrCat("'", Safe(*text), "' is none of the allowed values")
+              : "none of the allowed values";
+}
+
+std::string StateChecker::WhyNotInBounds(const CompiledRule& rule, Value value) const {
+  const v1::ValueKind kind = scope_.KindOf(value);
+  if (kind != v1::VALUE_KIND_INT && kind != v1::VALUE_KIND_FLOAT) return "";
+  const bool bounded = rule.proto->has_min() || rule.proto->has_max();
+  const std::optional<double> number = scope_.Number(value);
+  // Written so that NaN and integers of more than 64 bits fail.
+  if (bounded && !(number && (!rule.proto->has_min() || *number >= rule.proto->min()) &&
+                   (!rule.proto->has_max() || *number <= rule.proto->max()))) {
+    return "the number is out of bounds";
+  }
+  return "";
+}
+
 std::string StateChecker::WhyNot(const Instance& object, const CompiledRule& rule, Value value) {
   const v1::ValueKind kind = scope_.KindOf(value);
   if (!rule.AllowsKind(kind)) return "a value of this kind is not allowed here";
-  if (!rule.one_of.empty() &&
-      std::none_of(rule.one_of.begin(), rule.one_of.end(),
-                   [&](const Literal& literal) { return Equals(scope_, value, literal); })) {
-    const auto text = scope_.view().Str(value);
-    return text ? absl::StrCat("'", Safe(*text), "' is none of the allowed values")
-                : "none of the allowed values";
-  }
-  if (kind == v1::VALUE_KIND_INT || kind == v1::VALUE_KIND_FLOAT) {
-    const bool bounded = rule.proto->has_min() || rule.proto->has_max();
-    const std::optional<double> number = scope_.Number(value);
-    // Written so that NaN and integers of more than 64 bits fail.
-    if (bounded && !(number && (!rule.proto->has_min() || *number >= rule.proto->min()) &&
-                     (!rule.proto->has_max() || *number <= rule.proto->max()))) {
-      return "the number is out of bounds";
+  std::string why = WhyNotOneOf(rule, value);
+  if (why.empty()) why = WhyNotInBounds(rule, value);
+  // What is said of a value holds for each element of a sequence that the rule allows.
+  const Sequence elements(scope_.view(), value);
+  const bool bounded = rule.proto->has_min() || rule.proto->has_max();
+  if (elements.ok() && rule.kinds != 0 && (bounded || !rule.one_of.empty())) {
+    why.clear();
+    for (uint32_t i = 0; i < elements.size() && why.empty(); ++i) {
+      why = WhyNotOneOf(rule, elements[i]);
+      if (why.empty()) why = WhyNotInBounds(rule, elements[i]);
+      if (bounded && !scope_.Number(elements[i])) why = "an element is no number";
+      if (!scope_.view().Spend(1)) return "it is shared by too many attributes";
     }
   }
+  if (!why.empty()) return why;
   if (kind == v1::VALUE_KIND_ARRAY && rule.proto->has_array()) {
-    std::string why = WhyNotArray(object, rule.proto->array(), value);
+    why = WhyNotArray(object, rule.proto->array(), value);
     if (!why.empty()) return why;
   }
   if (!rule.proto->classes().empty()) return WhyNotClasses(rule, value);

@@ -19,6 +19,8 @@ class StateChecker {
   // `object` is an OBJECT whose class has a state (NEW_DICT, NEW_SETSTATE). True if its state
   // passed, so that invariants may read it.
   bool Check(const Instance& object);
+  // Leaves out what the rules say, of an OBJECT whose class is BY_NAME_AND_PARAMS.
+  void Drop(const Instance& object);
 
  private:
   bool CheckShape(const Instance& object);
@@ -26,6 +28,8 @@ class StateChecker {
   bool CheckValue(const Instance& object, absl::string_view key, uint32_t index);
   // Empty if the value obeys the rule, else why not.
   std::string WhyNot(const Instance& object, const policy::CompiledRule& rule, Value value);
+  std::string WhyNotOneOf(const policy::CompiledRule& rule, Value value) const;
+  std::string WhyNotInBounds(const policy::CompiledRule& rule, Value value) const;
   std::string WhyNotArray(const Instance& object, const v1::ArrayRule& rule, Value value) const;
   std::string WhyNotClasses(const policy::CompiledRule& rule, Value value);
   bool CheckInstances(const Instance& object, const policy::CompiledRule* rule,

@@ -201,7 +201,7 @@ TEST(StateRules, ARewrittenGraphIsSoundAgain) {
   const View view(&graph);
   EXPECT_TRUE(CheckStructure(view).ok());
   Topology topology;
-  EXPECT_TRUE(ComputeTopology(view, &topology).ok());
+  EXPECT_TRUE(ComputeTopology(view, StateEdges(), &topology).ok());
 }
 
 TEST(StateRules, InputIsContent) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/verify/state_edges.h"
 #include "server/verify/view.h"
 
 namespace loadlock::verify {
@@ -24,10 +25,13 @@ struct Topology {
   uint32_t depth = 0;
   // A node of each cycle that is not made of lists and dicts alone.
   std::vector<NodeId> bad_cycles;
+  // 1 if only attributes that are left out lead to the node.
+  std::vector<uint8_t> dropped;
 };
 
-// Needs CheckStructure. INVALID_ARGUMENT: a node cannot be reached from the root.
-absl::Status ComputeTopology(const View& view, Topology* topology);
+// Needs CheckStructure. Depth and cycles are those without the edges that are left out or that may
+// lead back. INVALID_ARGUMENT: a node cannot be reached from the root.
+absl::Status ComputeTopology(const View& view, const StateEdges& edges, Topology* topology);
 
 }  // namespace loadlock::verify
 

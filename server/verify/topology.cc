@@ -74,8 +74,9 @@ void Combine(const View& view, NodeId id, std::vector<uint32_t>* depth, Topology
 // first, which is the order Combine needs.
 class Components {
  public:
-  Components(const View& view, Topology* topology)
+  Components(const View& view, const StateEdges& edges, Topology* topology)
       : view_(view),
+        edges_(edges),
         topology_(topology),
         order_(view.size(), 0),
         low_(view.size(), 0),
@@ -83,16 +84,49 @@ class Components {
         depth_(view.size(), 0) {}
 
   absl::Status Run() {
-    Enter(view_.root());
-    while (!frames_.empty()) Step();
-    for (NodeId id = 0; id < view_.size(); ++id) {
-      if (order_[id] == 0) return Unreachable(id);
+    Walk(view_.root());
+    // What only a reference back leads to is judged as all the rest.
+    while (!back_.empty()) {
+      const NodeId next = back_.back();
+      back_.pop_back();
+      if (order_[next] == 0) Walk(next);
     }
-    topology_->depth = depth_[view_.root()];
-    return absl::OkStatus();
+    topology_->depth = *std::max_element(depth_.begin(), depth_.end());
+    for (NodeId id = 0; id < view_.size(); ++id) {
+      if (order_[id] != 0) continue;
+      if (edges_.empty()) return Unreachable(id);
+      topology_->dropped[id] = 1;
+    }
+    return edges_.empty() ? absl::OkStatus() : ReachableByDropped();
   }
 
  private:
+  void Walk(NodeId from) {
+    Enter(from);
+    while (!frames_.empty()) Step();
+  }
+
+  // Below the attributes that are left out, nothing but reachability matters.
+  absl::Status ReachableByDropped() const {
+    std::vector<uint8_t> reached(view_.size(), 0);
+    std::vector<NodeId> stack;
+    for (const StateEdge& edge : edges_.dropped()) stack.push_back(edge.value);
+    while (!stack.empty()) {
+      const NodeId id = stack.back();
+      stack.pop_back();
+      if (reached[id] != 0) continue;
+      reached[id] = 1;
+      const Children children = view_.children(id);
+      for (uint32_t i = 0; i < children.count; ++i) {
+        if (children[i] != kAbsent) stack.push_back(children[i]);
+      }
+    }
+    for (NodeId id = 0; id < view_.size(); ++id) {
+      if (order_[id] == 0 && reached[id] == 0) return Unreachable(id);
+    }
+    return absl::OkStatus();
+  }
+
   void Enter(NodeId id) {
     order_[id] = low_[id] = ++next_;
     open_[id] = 1;
@@ -103,7 +137,7 @@ class Components {
   void Step() {
     auto& [id, place] = frames_.back();
     const Children children = view_.children(id);
-    while (place < children.count && children[place] == kAbsent) ++place;
+    while (place < children.count && (children[place] == kAbsent || IsApart(id, place))) ++place;
     if (place < children.count) {
       const NodeId child = children[place++];
       if (order_[child] == 0) {
@@ -120,6 +154,13 @@ class Components {
       low_[parent] = std::min(low_[parent], low_[done]);
     }
     if (low_[done] == order_[done]) Close(done);
+  }
+
+  bool IsApart(NodeId id, uint32_t place) {
+    if (edges_.empty()) return false;
+    const StateEdges::Kind kind = edges_.Of(id, place);
+    if (kind == StateEdges::Kind::kBack) back_.push_back(view_.children(id)[place]);
+    return kind != StateEdges::Kind::kPlain;
   }
 
   bool RefersToItself(NodeId id) const {
@@ -153,7 +194,9 @@ class Components {
   }
 
   const View& view_;
+  const StateEdges& edges_;
   Topology* topology_;
+  std::vector<NodeId> back_;
   // Order of discovery from 1; 0: not seen.
   std::vector<uint32_t> order_;
   std::vector<uint32_t> low_;
@@ -166,10 +209,13 @@ class Components {
 
 }  // namespace
 
-absl::Status ComputeTopology(const View& view, Topology* topology) {
+absl::Status ComputeTopology(const View& view, const StateEdges& edges, Topology* topology) {
   topology->references.assign(view.size(), 0);
   topology->holds_instance.assign(view.size(), 0);
-  if (!CountReferences(view, &topology->references)) return Components(view, topology).Run();
+  topology->dropped.assign(view.size(), 0);
+  if (!CountReferences(view, &topology->references) || !edges.empty()) {
+    return Components(view, edges, topology).Run();
+  }
   if (absl::Status status = ReachableInOrder(view); !status.ok()) return status;
   std::vector<uint32_t> depth(view.size(), 0);
   for (NodeId id = 0; id < view.size(); ++id) Combine(view, id, &depth, topology);

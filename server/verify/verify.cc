@@ -93,12 +93,13 @@ absl::Status VerifyGraph(const Input& input, Verdict* verdict) {
   const View view(&*graph);
   if (absl::Status status = CheckStructure(view); !status.ok()) return status;
   Topology topology;
-  if (absl::Status status = ComputeTopology(view, &topology); !status.ok()) return status;
+  const StateEdges edges(view, *input.policy);
+  if (absl::Status status = ComputeTopology(view, edges, &topology); !status.ok()) return status;
 
   const Scope scope(&view, &topology, &input.buffers, input.policy);
   Findings findings(&view, &*provenance);
   std::vector<Edit> edits;
-  CheckGraph(scope, input.caps, &findings, &edits);
+  CheckGraph(scope, input.caps, edges, &findings, &edits);
   if (view.exhausted()) {
     // What was found until then may be wrong: checks that were cut short miss what is there.
     findings = Findings(&view, &*provenance);

@@ -25,8 +25,13 @@ from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
@@ -125,6 +130,10 @@ def _trees(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:
     yield Model("boosting", boosting.fit(X, y), rows, ("predict", "apply"))
     huber = GradientBoostingRegressor(loss="huber", n_estimators=4, subsample=0.7, random_state=3)
     yield Model("boosting-huber", huber.fit(X, y), rows, ("predict",))
+    hist = HistGradientBoostingClassifier(max_iter=3, early_stopping=True, random_state=0)
+    yield Model("hist", hist.fit(X, y), rows, ("predict", "predict_proba"))
+    isotonic = IsotonicRegression(out_of_bounds="clip").fit(X[:, 0], y)
+    yield Model("isotonic", isotonic, rows[:, 0], ("predict",))
 
 
 def _distances(X: np.ndarray, y: np.ndarray, rows: np.ndarray) -> Iterator[Model]:

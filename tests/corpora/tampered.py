@@ -18,9 +18,11 @@ import numpy as np
 import sklearn
 from joblib.numpy_pickle import NumpyPickler
 from scipy import sparse
+from scipy.interpolate import interp1d
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from . import tampered_histograms
 from .case import Case, case
 from .models import models
 from .native import NATIVE, Edit
@@ -34,6 +36,8 @@ def dump(thing: Any, edits: dict[type, Edit], writer: str) -> bytes:
             return edit(thing.__reduce_ex__(4))
         if isinstance(thing, BaseEstimator):  # the dict as it is, whatever keys it holds
             state = {**thing.__dict__, "_sklearn_version": sklearn.__version__}
+            if isinstance(state.get("f_"), interp1d):  # IsotonicRegression never writes it
+                del state["f_"]
             return copyreg.__newobj__, (type(thing),), state
         return NotImplemented
 
@@ -309,7 +313,7 @@ def columns_and_labels() -> Iterator[tuple[str, str, Callable[[Any], None], tupl
 
 EDITS = (
     general_rules, linear_state, text_and_codes, neighbours_and_clusters, support_vectors, forests,
-    columns_and_labels,
+    columns_and_labels, tampered_histograms.edits,
 )  # fmt: skip
 
 

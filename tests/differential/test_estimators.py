@@ -26,7 +26,6 @@ LONG = os.environ.get("LOADLOCK_LONG") == "1"
 SHARE = 12
 # Not proven by the daemon yet, and so refused: what each holds that has no invariant.
 REFUSED = {
-    **dict.fromkeys(("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"), "nodes and bitsets"),
     **dict.fromkeys(
         ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"), "scorers"
     ),
@@ -35,7 +34,6 @@ REFUSED = {
         ("StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor"), "a Bunch"
     ),
     **dict.fromkeys(("Birch", "BisectingKMeans", "HDBSCAN", "FeatureAgglomeration"), "trees of clusters"),
-    "IsotonicRegression": "a function made from thresholds",
     "IterativeImputer": "named tuples",
     "KernelDensity": "a tree without a width",
     "PatchExtractor": "sizes that strides are made from",
@@ -43,7 +41,6 @@ REFUSED = {
 }
 # Ways to make others of these are refused for the same reasons.
 HOLDS_REFUSED = (
-    "CalibratedClassifierCV-isotonic",
     "FunctionTransformer-clip",
     "GradientBoosting",
     "Gaussian",

@@ -14,6 +14,7 @@ namespace {
 
 constexpr absl::string_view kDummyClassifier = "sklearn.dummy.DummyClassifier";
 constexpr absl::string_view kDummyRegressor = "sklearn.dummy.DummyRegressor";
+constexpr absl::string_view kGaussian = "sklearn.naive_bayes.GaussianNB";
 constexpr absl::string_view kLinearModels = "sklearn.linear_model.";
 // Of these predict answers one number a row if coef_ is a vector.
 constexpr std::array<absl::string_view, 11> kRegressors = {
@@ -113,12 +114,37 @@ Check CheckInitClassifier(const Scope& scope, const Instance& init, int64_t clas
     }
     return Broken{"init_", "init_ has not the classes of the model"};
   }
+  if (IntOf(scope, init, "n_features_in_") != features) {
+    return Broken{"init_", "init_ has other features than the model"};
+  }
   const std::optional<Array> coefficients = ArrayAt(scope, init, "coef_");
-  if (classes == 2 && IsOneOf(kClassifiers, init) && coefficients &&
-      coefficients->HasShape({1, features}) && IntOf(scope, init, "n_features_in_") == features) {
+  const int64_t rows = classes == 2 ? 1 : classes;
+  if (IsOneOf(kClassifiers, init) && coefficients && coefficients->HasShape({rows, features})) {
     return std::nullopt;
   }
-  return Broken{"init_", "init_ is no DummyClassifier, nor a LogisticRegression of two classes"};
+  // Of these the width is that of classes_, proven by their own invariants or computed from it.
+  for (const policy::Invariant invariant :
+       {policy::Invariant::kTreeOwner, policy::Invariant::kForest, policy::Invariant::kNeighbors}) {
+    if (scope.InstanceWith(Value::Node(init.node), invariant)) return std::nullopt;
+  }
+  if (init.entry->name() == kGaussian) return std::nullopt;
+  return Broken{"init_",
+                "init_ is none of DummyClassifier, LogisticRegression, GaussianNB, trees, forests "
+                "and neighbours"};
+}
+
+// Estimators whose predict answers a vector.
+bool AnswersOneColumn(const Scope& scope, const Instance& init) {
+  const Value value = Value::Node(init.node);
+  if (scope.InstanceWith(value, policy::Invariant::kTreeOwner) ||
+      scope.InstanceWith(value, policy::Invariant::kForest)) {
+    return IntOf(scope, init, "n_outputs_") == 1;
+  }
+  if (scope.InstanceWith(value, policy::Invariant::kNeighbors)) {
+    const std::optional<Array> targets = ArrayAt(scope, init, "_y");
+    return targets && targets->rank() == 1;
+  }
+  return scope.InstanceWith(value, policy::Invariant::kSvr).has_value();
 }
 
 // A regressor's init_ must answer predict with one number a row.
@@ -136,7 +162,13 @@ Check CheckInitRegressor(const Scope& scope, const Instance& init, int64_t featu
       IntOf(scope, init, "n_features_in_") == features) {
     return std::nullopt;
   }
-  return Broken{"init_", "init_ is no DummyRegressor, nor a linear regressor of one output"};
+  if (AnswersOneColumn(scope, init) && IntOf(scope, init, "n_features_in_") == features) {
+    return std::nullopt;
+  }
+  return Broken{
+      "init_",
+      "init_ is none of DummyRegressor, linear regressors, trees, forests, neighbours and "
+      "support vector machines of one output"};
 }
 
 // init_ makes the array that the trees' values are added to: it must have a row for each of X

@@ -1,9 +1,12 @@
 #include "server/verify/invariants/invariants.h"
 
 #include "server/verify/invariants/booster_owner.h"
+#include "server/verify/invariants/clusters.h"
 #include "server/verify/invariants/encoders.h"
 #include "server/verify/invariants/forest.h"
+#include "server/verify/invariants/functions.h"
 #include "server/verify/invariants/gradient_boosting.h"
+#include "server/verify/invariants/hist_gradient_boosting.h"
 #include "server/verify/invariants/kmeans.h"
 #include "server/verify/invariants/labels.h"
 #include "server/verify/invariants/linear.h"
@@ -54,6 +57,26 @@ Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invaria
       return CheckLightgbmOwner(scope, object);
     case policy::Invariant::kPolynomial:
       return CheckPolynomial(scope, object);
+    case policy::Invariant::kHistGradientBoosting:
+      return CheckHistGradientBoosting(scope, object);
+    case policy::Invariant::kHistPredictor:
+      return CheckHistPredictor(scope, object);
+    case policy::Invariant::kBinMapper:
+      return CheckBinMapper(scope, object);
+    case policy::Invariant::kBirch:
+      return CheckBirch(scope, object);
+    case policy::Invariant::kBisecting:
+      return CheckBisecting(scope, object);
+    case policy::Invariant::kHdbscan:
+      return CheckHdbscan(scope, object);
+    case policy::Invariant::kFeatureLabels:
+      return CheckFeatureLabels(scope, object);
+    case policy::Invariant::kIsotonic:
+      return CheckIsotonic(scope, object);
+    case policy::Invariant::kFunction:
+      return CheckFunction(scope, object);
+    case policy::Invariant::kDensity:
+      return CheckDensity(scope, object);
   }
   return Broken{"", "an invariant that loadlock does not know"};
 }

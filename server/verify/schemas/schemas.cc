@@ -31,16 +31,41 @@ Check CheckCall(const Scope& scope, NodeId call) {
     case policy::Schema::kCounter:
     case policy::Schema::kDeque:
       return CheckContainer(scope, call, entry->schema());
+    case policy::Schema::kPartial:
+      return CheckPartial(scope, call);
+    case policy::Schema::kMaskedArray:
+      return CheckMaskedArray(scope, call);
+    case policy::Schema::kMatrix:
+      return CheckMatrix(scope, call);
     case policy::Schema::kNone:
     case policy::Schema::kLowered:
     case policy::Schema::kSparse:
     case policy::Schema::kXgboost:
     case policy::Schema::kLightgbm:
+    case policy::Schema::kBSpline:
+    case policy::Schema::kDistribution:
+    case policy::Schema::kFrozenDistribution:
+    case policy::Schema::kImputerTriplet:
       break;
   }
   return Broken{"", "this name is never called"};
 }
 
-Check CheckByName(const Scope& scope, const Instance& object) { return CheckSparse(scope, object); }
+Check CheckByName(const Scope& scope, const Instance& object) {
+  switch (object.entry->schema()) {
+    case policy::Schema::kSparse:
+      return CheckSparse(scope, object);
+    case policy::Schema::kBSpline:
+      return CheckBSpline(scope, object);
+    case policy::Schema::kDistribution:
+      return CheckDistribution(scope, object);
+    case policy::Schema::kFrozenDistribution:
+      return CheckFrozenDistribution(scope, object);
+    case policy::Schema::kImputerTriplet:
+      return CheckImputerTriplet(scope, object);
+    default:
+      return Broken{"", "this class is not built by name"};
+  }
+}
 
 }  // namespace loadlock::verify

@@ -27,6 +27,15 @@ Check CheckUnpickledLoss(const Scope& scope, NodeId call);
 Check CheckSgdLoss(const Scope& scope, NodeId call);
 // newObj of a distance (new_obj.cc); trees: invariants/neighbor_tree.h.
 Check CheckNewObj(const Scope& scope, NodeId call);
+// check_array's partial, masked arrays, matrices (numpy.cc).
+Check CheckPartial(const Scope& scope, NodeId call);
+Check CheckMaskedArray(const Scope& scope, NodeId call);
+Check CheckMatrix(const Scope& scope, NodeId call);
+// Objects built by scipy's and scikit-learn's constructors (distributions.cc).
+Check CheckDistribution(const Scope& scope, const Instance& object);
+Check CheckFrozenDistribution(const Scope& scope, const Instance& object);
+Check CheckBSpline(const Scope& scope, const Instance& object);
+Check CheckImputerTriplet(const Scope& scope, const Instance& object);
 // defaultdict, Counter, deque (containers.cc).
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
 

@@ -1,0 +1,97 @@
+#include "server/verify/invariants/functions.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "server/verify/invariants/neighbor_tree.h"
+
+namespace loadlock::verify {
+namespace {
+
+constexpr absl::string_view kClip = "numpy.clip";
+constexpr std::array<absl::string_view, 4> kBounds = {"a_min", "a_max", "min", "max"};
+
+bool IsClip(const Scope& scope, std::optional<Value> function) {
+  return function && scope.view().Is(*function, v1::NODE_KIND_GLOBAL) &&
+         scope.view().FullName(function->index) == kClip;
+}
+
+Check CheckArguments(const Scope& scope, const Instance& transformer, absl::string_view function,
+                     absl::string_view key) {
+  const std::optional<Value> value = transformer.Get(key);
+  if (!value || scope.view().IsNone(*value)) return std::nullopt;
+  const Mapping arguments(scope.view(), *value);
+  if (!arguments.ok()) return Broken{key, "the arguments of a function are no dict"};
+  if (arguments.size() == 0) return std::nullopt;
+  if (!arguments.str_keys() || !IsClip(scope, transformer.Get(function))) {
+    return Broken{key, "only numpy.clip may get arguments"};
+  }
+  for (uint32_t i = 0; i < arguments.size(); ++i) {
+    const Value bound = arguments.value(i);
+    if (std::find(kBounds.begin(), kBounds.end(), arguments.str_key(i)) == kBounds.end() ||
+        (!scope.view().IsNone(bound) && !scope.Number(bound))) {
+      return Broken{key, "numpy.clip gets numbers as bounds, and nothing else"};
+    }
+  }
+  return std::nullopt;
+}
+
+// A vector of one of the two floats with an element.
+std::optional<Array> Thresholds(const Scope& scope, const Instance& model, absl::string_view key) {
+  const std::optional<Value> value = model.Get(key);
+  std::optional<Array> array = value ? scope.ArrayOf(*value) : std::nullopt;
+  if (!array || array->rank() != 1 || array->size() < 1 || array->dtype.kind != 'f' ||
+      !array->dtype.native() || (array->dtype.itemsize != 4 && array->dtype.itemsize != 8)) {
+    return std::nullopt;
+  }
+  return array;
+}
+
+double FloatAt(const Array& array, uint64_t i) {
+  return array.dtype.itemsize == 4 ? array.At<float>(i) : array.At<double>(i);
+}
+
+}  // namespace
+
+Check CheckFunction(const Scope& scope, const Instance& transformer) {
+  if (Check broken = CheckArguments(scope, transformer, "func", "kw_args")) return broken;
+  return CheckArguments(scope, transformer, "inverse_func", "inv_kw_args");
+}
+
+Check CheckIsotonic(const Scope& scope, const Instance& model) {
+  if (!model.Has("X_thresholds_") && !model.Has("y_thresholds_")) return std::nullopt;
+  const std::optional<Array> x = Thresholds(scope, model, "X_thresholds_");
+  if (!x) return Broken{"X_thresholds_", "no vector of floats"};
+  const std::optional<Array> y = Thresholds(scope, model, "y_thresholds_");
+  if (!y || y->size() != x->size()) {
+    return Broken{"y_thresholds_", "not one float a threshold of X"};
+  }
+  for (uint64_t i = 0; i < x->size(); ++i) {
+    // Written so that NaN fails.
+    if (!std::isfinite(FloatAt(*x, i)) || (i > 0 && !(FloatAt(*x, i - 1) <= FloatAt(*x, i)))) {
+      return Broken{"X_thresholds_", "the thresholds of X do not ascend"};
+    }
+  }
+  return std::nullopt;
+}
+
+Check CheckDensity(const Scope& scope, const Instance& model) {
+  const std::optional<Value> tree = model.Get("tree_");
+  if (!tree) return std::nullopt;
+  const auto shape = NeighborTreeShape(scope, *tree);
+  const std::optional<Value> features = model.Get("n_features_in_");
+  if (!shape || !features || scope.Int(*features) != shape->second) {
+    return Broken{"tree_", "tree_ is no tree over the features"};
+  }
+  const std::optional<Value> bandwidth = model.Get("bandwidth_");
+  if (bandwidth) {
+    const std::optional<double> number = scope.Number(*bandwidth);
+    if (!number || !std::isfinite(*number) || *number <= 0) {
+      return Broken{"bandwidth_", "the bandwidth is not above 0"};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace loadlock::verify

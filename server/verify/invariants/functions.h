@@ -1,0 +1,19 @@
+// FUNCTION, ISOTONIC, DENSITY: what is called or interpolated with an artifact's numbers.
+#ifndef LOADLOCK_SERVER_VERIFY_INVARIANTS_FUNCTIONS_H_
+#define LOADLOCK_SERVER_VERIFY_INVARIANTS_FUNCTIONS_H_
+
+#include "server/verify/scope.h"
+
+namespace loadlock::verify {
+
+// FunctionTransformer: arguments only for numpy.clip, and these only bounds. `out` and `where` of
+// a ufunc would write into arrays.
+Check CheckFunction(const Scope& scope, const Instance& transformer);
+// IsotonicRegression, whose __setstate__ makes an interp1d from its thresholds.
+Check CheckIsotonic(const Scope& scope, const Instance& model);
+// KernelDensity: tree_ has as many columns as there are features.
+Check CheckDensity(const Scope& scope, const Instance& model);
+
+}  // namespace loadlock::verify
+
+#endif  // LOADLOCK_SERVER_VERIFY_INVARIANTS_FUNCTIONS_H_
