@@ -27,7 +27,11 @@ def node(**fields: Any) -> Change:
     def change(model: Any) -> None:
         nodes = _predictor(model).nodes.copy()
         for name, value in fields.items():
-            nodes[name][at] = value
+            kind = nodes.dtype[name]
+            # The index of a feature has 4 bytes without a sign up to 1.2, 8 with one since; what is
+            # outside of the type would wrap to a good value.
+            fits = kind.kind not in "iu" or np.iinfo(kind).min <= value <= np.iinfo(kind).max
+            nodes[name][at] = value if fits else np.iinfo(kind).max
         _predictor(model).nodes = nodes
 
     return change
@@ -49,11 +53,13 @@ def nodes_and_bitsets() -> Iterator[tuple[str, Change, tuple[str, ...]]]:
     for name, fields in {
         "left-itself": {"left": 0}, "right-itself": {"right": 0}, "left-out": {"left": 2**31},
         "right-out": {"right": 10**6}, "shared-child": {"left": 1, "right": 1},
-        "feature-negative": {"feature_idx": -1}, "feature-lowest": {"feature_idx": -(2**63)},
         "bitset-out": {"is_categorical": 1, "bitset_idx": 10**6},
     }.items():  # fmt: skip
         yield f"node-{name}", node(**fields), PREDICTOR
     yield "last-is-no-leaf", node(at=-1, is_leaf=0, left=0, right=0), PREDICTOR
+    for name, index in {"negative": -1, "lowest": -(2**63)}.items():
+        # Without a sign it is only too large, which the model and not the tree knows.
+        yield f"feature-{name}", node(feature_idx=index), PREDICTOR + MODEL
     yield "feature-out", node(feature_idx=400), MODEL
     yield "feature-far", node(feature_idx=2**62), MODEL
     narrow = np.zeros((1, 1), "u4")
