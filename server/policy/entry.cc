@@ -1,5 +1,6 @@
 #include "server/policy/entry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -224,6 +225,12 @@ bool CompiledEntry::MayStandAt(absl::string_view class_name, absl::string_view k
     }
   }
   return false;
+}
+
+bool CompiledEntry::OnlyInClasses() const {
+  return trust() == v1::TRUST_NAME && !at_.empty() &&
+         std::all_of(at_.begin(), at_.end(),
+                     [](absl::string_view at) { return absl::StrContains(at, "."); });
 }
 
 bool CompiledEntry::MayStandInSchema(absl::string_view schema) const {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -50,7 +52,8 @@ def test_mutated_models_get_a_verdict(daemon: Daemon) -> None:
     """10,000 mutants by --long, 2,000 else: accepted or refused, never anything else."""
     before = daemon.holdings()
     pid = daemon.pid
-    verdicts = {ACCEPTED: 0, REFUSED: 0}
+    verdicts: Counter[int] = Counter()
+    one_at_a_time = threading.Lock()
     rules: dict[str, int] = {}
     trouble: list[str] = []
 
@@ -61,7 +64,8 @@ def test_mutated_models_get_a_verdict(daemon: Daemon) -> None:
         except grpc.RpcError as failure:
             trouble.append(f"{name}: {failure.code()} {failure.details()}")
             return
-        verdicts[report.verdict] = verdicts.get(report.verdict, 0) + 1
+        with one_at_a_time:
+            verdicts[report.verdict] += 1
         if (report.verdict == REFUSED) != bool(error_rules(report)):
             trouble.append(f"{name}: verdict {report.verdict} with {report.findings}")
         for rule in error_rules(report):
