@@ -181,7 +181,10 @@ TEST(HashCostTest, HonestKeysAreNotRefused) {
       {"even steps", [](Draft& d, int64_t i) { return Int(i * 4096)(d); }},
       {"high bits", [](Draft& d, int64_t i) { return Int(i << 32)(d); }},
       {"highest bits", [](Draft& d, int64_t i) { return Int(i << 43)(d); }},
-      {"identifiers", [](Draft& d, int64_t i) { return Int(i * 0x9E3779B97F4A7)(d); }},
+      {"identifiers",
+       [](Draft& d, int64_t i) {
+         return Int(static_cast<int64_t>(static_cast<uint64_t>(i) * 0x9E3779B97F4A7U))(d);
+       }},
       {"halves", [](Draft& d, int64_t i) { return FloatNode(d, static_cast<double>(i) / 2); }},
       {"floats of 32 bits",
        [](Draft& d, int64_t i) {
