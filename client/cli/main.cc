@@ -45,12 +45,12 @@ void CleanUpOnSignal(const sigset_t& set, const std::string& directory) {
     if (sigwait(&set, &signal) != 0) return;
     std::error_code ignored;
     std::filesystem::remove_all(directory, ignored);
-    ::signal(signal, SIG_DFL);
+    static_cast<void>(::signal(signal, SIG_DFL));
     sigset_t one;
     sigemptyset(&one);
     sigaddset(&one, signal);
     pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
-    raise(signal);
+    static_cast<void>(raise(signal));
   }).detach();
 }
 
@@ -94,7 +94,7 @@ ExitCode Run(const Options& options, const sigset_t& signals) {
 
 int Main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
-  signal(SIGPIPE, SIG_IGN);  // A closed pipe is a failed write, below.
+  static_cast<void>(signal(SIGPIPE, SIG_IGN));  // A closed pipe is a failed write, below.
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   auto parsed = ParseOptions(argc, argv, std::cout, std::cerr);
