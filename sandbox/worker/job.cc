@@ -154,7 +154,8 @@ int RunJob(channel::ReceivedJob& received, channel::FrameWriter& writer) {
   output.graph = &builder;
   faults::FaultPoint(faults::Stage::kParsing);
   formats::Parse(input, &output);
-  if (decoded->error() == EFBIG) return jail::kExitFileLimit;
+  // By RLIMIT_FSIZE or by the file's own seal; the budget ends an honest one before.
+  if (decoded->error() == EFBIG || decoded->error() == EPERM) return jail::kExitFileLimit;
 
   graph::Encoded encoded;
   v1::WorkerResult result;

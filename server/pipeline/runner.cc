@@ -1,7 +1,5 @@
 #include "server/pipeline/runner.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +8,6 @@
 #include "sandbox/faults/fault_point.h"
 #include "server/observe/error.h"
 #include "server/pipeline/findings.h"
-#include "server/store/memfd.h"
 
 namespace loadlock::pipeline {
 namespace {
@@ -44,28 +41,6 @@ absl::Status CallerGaveUp() {
 absl::Status CallersDeadline() {
   return observe::Error(absl::StatusCode::kDeadlineExceeded, "DEADLINE",
                         "the caller's deadline passed");
-}
-
-// Seals what the worker decoded and sets decoded_size, or the refusal.
-void TakeDecoded(jail::Worker& worker, const RunRequest& request, RunResult* result) {
-  struct stat info {};
-  // An empty file is not handed on, so what still happens to it does not matter.
-  if (fstat(request.decoded_fd, &info) == 0 && info.st_size == 0) return;
-  absl::StatusOr<uint64_t> size =
-      store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
-  if (absl::IsFailedPrecondition(size.status())) {
-    // The worker still maps the file, as an honest one does not any more.
-    worker.Kill(jail::WorkerExit::Cause::kKilled);
-    worker.AwaitExit(kExitGrace);
-    size = store::SealDecoded(request.decoded_fd, request.job.max_decoded_bytes());
-  }
-  if (size.ok()) {
-    result->decoded_size = *size;
-  } else if (absl::IsOutOfRange(size.status())) {
-    result->refusal = Refusing("BUDGET_DECODED", size.status().message());
-  } else {
-    result->refusal = Refusing("WORKER_PROTOCOL", size.status().message());
-  }
 }
 
 }  // namespace
@@ -120,7 +95,6 @@ absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
   result.parse = SteadyTime::Now() - acquired;
   if (outcome.kind == Kind::kComplete) {
     faults::FaultPoint(faults::Stage::kOutputRead);
-    TakeDecoded(*worker, request, &result);
     result.worker = *std::move(worker);
     return result;
   }

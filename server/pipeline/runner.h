@@ -22,7 +22,7 @@ namespace loadlock::pipeline {
 struct RunRequest {
   v1::Job job;
   int artifact_fd = -1;  // Sealed, read-only.
-  int decoded_fd = -1;   // Empty memory file, read-write.
+  int decoded_fd = -1;   // Of store::NewDecoded, read-write.
   // The caller's own deadline; the wall time limit applies besides.
   clock::SteadyTime deadline = clock::SteadyTime::InfiniteFuture();
   // May be empty; must not block.
@@ -33,7 +33,6 @@ struct RunResult {
   // Set: the artifact is refused, and there is no output.
   std::optional<v1::Finding> refusal;
   channel::WorkerOutput output;  // Hostile.
-  uint64_t decoded_size = 0;     // The decoded memory file is sealed if this is not 0.
   absl::Duration wait_for_worker;
   absl::Duration parse;
   // The worker whose output this is: to be told to finish when the verdict is found, so that its

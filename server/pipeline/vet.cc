@@ -19,6 +19,8 @@ using clock::SteadyTime;
 constexpr char kDefaultPolicy[] = "default";
 // Reports show at most this much of a path.
 constexpr size_t kMaxPath = 4096;
+// A worker that was killed is gone sooner.
+constexpr absl::Duration kExitGrace = absl::Milliseconds(500);
 
 void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
   const int64_t seconds = absl::IDivDuration(duration, absl::Seconds(1), &duration);
@@ -33,6 +35,16 @@ void Refuse(v1::Finding finding, v1::Report* report) {
   for (v1::Finding& earlier : *report->mutable_findings()) *findings.Add() = std::move(earlier);
   report->mutable_findings()->Swap(&findings);
   report->set_verdict(v1::VERDICT_REFUSED);
+}
+
+// Seals the `size` bytes that the worker says it decoded; errors as store::SealDecoded.
+absl::Status TakeDecoded(int fd, uint64_t size, RunResult& result) {
+  absl::Status sealed = store::SealDecoded(fd, size);
+  if (!absl::IsFailedPrecondition(sealed) || !result.worker) return sealed;
+  // The worker still maps the file, as an honest one does not any more.
+  result.worker->Kill(jail::WorkerExit::Cause::kKilled);
+  result.worker->AwaitExit(kExitGrace);
+  return store::SealDecoded(fd, size);
 }
 
 }  // namespace
@@ -168,7 +180,7 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
 }
 
 absl::Status Vetter::Parse(const Request& request, Run* run) const {
-  absl::StatusOr<channel::UniqueFd> decoded = store::NewMemfd("loadlock-decoded");
+  absl::StatusOr<channel::UniqueFd> decoded = store::NewDecoded(run->grant.decoded_bytes);
   if (!decoded.ok()) return decoded.status();
   run->decoded = *std::move(decoded);
   RunRequest job;
@@ -199,18 +211,27 @@ absl::Status Vetter::Parse(const Request& request, Run* run) const {
 }
 
 // Verifies what the worker sent and merges it into the report.
-absl::Status Vetter::Judge(const RunResult& result, Run* run) const {
+absl::Status Vetter::Judge(RunResult& result, Run* run) const {
   absl::StatusOr<v1::WorkerResult> decoded_result =
       verify::DecodeWorkerResult(result.output.result);
   if (!decoded_result.ok()) {
     run->Refuse(Refusing("WORKER_PROTOCOL", decoded_result.status().message()));
     return absl::OkStatus();
   }
+  // An empty file is not handed on, so what still happens to it does not matter.
+  const uint64_t decoded_size = decoded_result->decoded_size();
+  if (decoded_size > 0) {
+    absl::Status sealed = TakeDecoded(run->decoded.get(), decoded_size, result);
+    if (absl::IsInvalidArgument(sealed) || absl::IsFailedPrecondition(sealed)) {
+      run->Refuse(Refusing("WORKER_PROTOCOL", absl::StrCat("result: ", sealed.message())));
+      return absl::OkStatus();
+    }
+    if (!sealed.ok()) return sealed;
+  }
   absl::StatusOr<store::Mapping> artifact =
       store::Mapping::Map(run->artifact.fd().get(), 0, run->artifact.size());
   if (!artifact.ok()) return artifact.status();
-  absl::StatusOr<store::Mapping> decoded =
-      store::Mapping::Map(run->decoded.get(), 0, result.decoded_size);
+  absl::StatusOr<store::Mapping> decoded = store::Mapping::Map(run->decoded.get(), 0, decoded_size);
   if (!decoded.ok()) return decoded.status();
   verify::Input input;
   input.graph = result.output.graph;
@@ -230,10 +251,10 @@ absl::Status Vetter::Judge(const RunResult& result, Run* run) const {
   run->report().MergeFrom(verdict->report);
   if (!verdict->graph) return absl::OkStatus();
   run->vetted.graph = std::move(*verdict->graph);
-  run->vetted.decoded_size = result.decoded_size;
-  run->vetted.reservation.ShrinkTo(run->artifact.size() + result.decoded_size +
+  run->vetted.decoded_size = decoded_size;
+  run->vetted.reservation.ShrinkTo(run->artifact.size() + decoded_size +
                                    run->vetted.graph->graph().ByteSizeLong());
-  if (result.decoded_size == 0) return absl::OkStatus();
+  if (decoded_size == 0) return absl::OkStatus();
   absl::StatusOr<channel::UniqueFd> reader = store::ReadOnly(run->decoded);
   if (!reader.ok()) return reader.status();
   run->vetted.decoded = *std::move(reader);

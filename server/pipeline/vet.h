@@ -85,7 +85,7 @@ class Vetter {
   absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request) const;
   absl::Status TakeIn(Request& request, Run* run) const;
   absl::Status Parse(const Request& request, Run* run) const;
-  absl::Status Judge(const RunResult& result, Run* run) const;
+  absl::Status Judge(RunResult& result, Run* run) const;
   void LogVerdict(const v1::Report& report) const;
 
   const Parts parts_;

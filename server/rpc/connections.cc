@@ -57,7 +57,7 @@ std::optional<uid_t> PeerUid(int fd) {
 }
 
 Connections::Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases,
-                         uint32_t caller_percent, std::function<void(int fd)> adopt)
+                         uint32_t caller_percent, std::function<void(int fd, uid_t uid)> adopt)
     : loop_(loop),
       callers_(callers),
       leases_(leases),
@@ -102,7 +102,7 @@ void Connections::Adopt(channel::UniqueFd connection, uid_t uid) {
   callers_->Add(open.grpc_fd, Caller{open.name, uid});
   open_[watched] = std::move(open);
   places_.Take(uid, 1);
-  adopt_(connection.Release());
+  adopt_(connection.Release(), uid);
 }
 
 void Connections::End(int watched) {

@@ -44,7 +44,7 @@ class Connections {
   // `adopt` gives a connected, non-blocking descriptor to gRPC, which closes it. All arguments
   // must outlive this.
   Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases, uint32_t caller_percent,
-              std::function<void(int fd)> adopt);
+              std::function<void(int fd, uid_t uid)> adopt);
   ~Connections();
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;
@@ -66,7 +66,7 @@ class Connections {
   EventLoop* const loop_;
   CallerTable* const callers_;
   LeaseTable* const leases_;
-  const std::function<void(int fd)> adopt_;
+  const std::function<void(int fd, uid_t uid)> adopt_;
   uint64_t count_ = 0;
   int listener_ = -1;
   absl::flat_hash_map<int, Open> open_;  // By the duplicate's number.

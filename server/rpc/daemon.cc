@@ -1,10 +1,6 @@
 #include "server/rpc/daemon.h"
 
 #include <fcntl.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/server_posix.h>
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -26,18 +22,14 @@
 #include "sandbox/jail/jail.h"
 #include "server/observe/request_id.h"
 #include "server/rpc/fd_server.h"
+#include "server/rpc/servers.h"
 #include "server/rpc/service.h"
 #include "server/rpc/sockets.h"
+#include "server/rpc/upload_reactor.h"
 
 namespace loadlock::rpc {
 namespace {
 
-// Requests hold a path, or content of at most 3 MiB, or an upload's chunk of 1 MiB.
-constexpr int kMaxReceiveBytes = 4 << 20;
-// A report with all its names; graphs and chunks are cut to 1 MiB.
-constexpr int kMaxSendBytes = 64 << 20;
-// What callers may send as metadata, and room for our details.
-constexpr int kMaxMetadataBytes = 16 << 10;
 // How often it is looked whether leases expired, and, while draining, whether all is done.
 constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr absl::Duration kDrainTick = absl::Milliseconds(10);
@@ -45,7 +37,6 @@ constexpr absl::Duration kDrainTick = absl::Milliseconds(10);
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(500);
 // Free memory that malloc may keep for what comes next.
 constexpr size_t kKeptFree = size_t{32} << 20;
-constexpr char kServiceName[] = "loadlock.v1.LoadLock";
 
 jail::Tier ToJail(v1::Tier tier) {
   if (tier == v1::TIER_A) return jail::Tier::kA;
@@ -101,12 +92,10 @@ class Daemon {
  private:
   absl::Status OpenSockets();
   void MakePipeline();
-  absl::Status StartServer();
   absl::Status WatchForTheEnd();
   absl::Status SayReady();
   void Drain(absl::string_view why, absl::Duration patience);
   void DrainTick();
-  void SetHealth(bool serving);
   void ReturnFreeMemory();
 
   const config::Settings& settings_;
@@ -129,7 +118,7 @@ class Daemon {
   std::unique_ptr<Streams> streams_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<pipeline::Executor> executor_;  // Its tasks use the service.
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Servers> servers_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<FdServer> fd_server_;
@@ -199,34 +188,12 @@ void Daemon::MakePipeline() {
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),
                                                     .streams = streams_.get()});
-}
-
-absl::Status Daemon::StartServer() {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
-  builder.SetMaxSendMessageSize(kMaxSendBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  // Two servers on one port would each get some of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  int port = 0;
-  if (!settings_.tcp.empty()) {
-    builder.AddListeningPort(settings_.tcp, grpc::InsecureServerCredentials(), &port);
-  }
-  builder.RegisterService(service_.get());
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr || (!settings_.tcp.empty() && port == 0)) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", settings_.tcp));
-  }
-  return absl::OkStatus();
-}
-
-void Daemon::SetHealth(bool serving) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  if (health == nullptr) return;
-  health->SetServingStatus(serving);  // "", and all that are known.
-  health->SetServingStatus(kServiceName, serving);
+  // What honest callers can have on the way: a message of each request that may wait or run, and a
+  // chunk of each stream.
+  const uint64_t user_bytes =
+      kMaxReceiveBytes * (uint64_t{limits.max_running_requests} + limits.max_queued_requests) +
+      kMaxStreams * kMaxUploadChunk;
+  servers_ = std::make_unique<Servers>(service_.get(), user_bytes);
 }
 
 // A graph of millions of strings is freed in pieces, which malloc keeps in the arena of the thread
@@ -275,7 +242,7 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
              {{"why", why}, {"running", gate_->running()}, {"streams", streams_->running()}});
   drain_end_ = clock::SteadyTime::Now() + patience;
   gate_->Drain();
-  SetHealth(false);
+  servers_->SetHealth(false);
   faults::FaultPoint(faults::Stage::kDraining);
   loop_->SetTick(kDrainTick, [this] { DrainTick(); });
   DrainTick();
@@ -292,13 +259,13 @@ absl::Status Daemon::Serve() {
   signals_ = *std::move(signals);
   RaiseDescriptorLimit(log_);
   MakePipeline();
-  if (absl::Status status = StartServer(); !status.ok()) return status;
+  if (absl::Status status = servers_->Start(settings_.tcp); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
   connections_ = std::make_unique<Connections>(
       loop_.get(), &callers_, leases_.get(), settings_.limits.max_caller_percent,
-      [this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); });
+      [this](int fd, uid_t uid) { servers_->Adopt(fd, uid); });
   fd_server_ =
       std::make_unique<FdServer>(loop_.get(), leases_.get(), settings_.limits.max_caller_percent);
   loop_->SetTick(kTick, [this] {
@@ -306,7 +273,7 @@ absl::Status Daemon::Serve() {
     fd_server_->Sweep();
     ReturnFreeMemory();
   });
-  SetHealth(true);
+  servers_->SetHealth(true);
   for (const absl::Status& status : {WatchForTheEnd(), fd_server_->Serve(*fd_listener_),
                                      connections_->Serve(*listener_), SayReady()}) {
     if (!status.ok()) return status;
@@ -319,7 +286,7 @@ absl::Status Daemon::Serve() {
               {"tier", std::string(1, jail::TierLetter(jail_->tier()))},
               {"tier_reason", jail_->tier_reason()}});
   loop_->Run();
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownGrace));
+  servers_->Shutdown(kShutdownGrace);
   leases_->Clear();
   log_.Write(observe::Level::kInfo, "ended", {});
   return absl::OkStatus();

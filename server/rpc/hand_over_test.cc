@@ -41,7 +41,7 @@ class HandOverTest : public ::testing::Test {
     stream_.emplace(*UnixListener::Bind(dir_ + "/s", SOCK_STREAM));
     packet_.emplace(*UnixListener::Bind(dir_ + "/s.fd", SOCK_SEQPACKET));
     connections_ =
-        std::make_unique<Connections>(loop_.get(), &callers_, &leases_, 75, [this](int fd) {
+        std::make_unique<Connections>(loop_.get(), &callers_, &leases_, 75, [this](int fd, uid_t) {
           adopted_.Reset(fd);
           adopted_count_.fetch_add(1);
         });

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -69,16 +72,34 @@ absl::StatusOr<channel::UniqueFd> ReadOnly(const channel::UniqueFd& fd) {
   return duplicate;
 }
 
-absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes) {
-  if (absl::Status status = Seal(fd); !status.ok()) return status;
+absl::StatusOr<channel::UniqueFd> NewDecoded(uint64_t max_bytes) {
+  absl::StatusOr<channel::UniqueFd> fd = NewMemfd("loadlock-decoded");
+  if (!fd.ok()) return fd;
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return Errno(errno, "getrlimit");
+  const uint64_t size =
+      std::min<uint64_t>({max_bytes, limit.rlim_cur, std::numeric_limits<off_t>::max()});
+  if (ftruncate(fd->get(), static_cast<off_t>(size)) != 0) return Errno(errno, "ftruncate");
+  if (fcntl(fd->get(), F_ADD_SEALS, F_SEAL_GROW) != 0) return Errno(errno, "F_ADD_SEALS");
+  return fd;
+}
+
+absl::Status SealDecoded(int fd, uint64_t size) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return Errno(errno, "fstat");
-  const auto size = static_cast<uint64_t>(info.st_size);
-  if (size > max_bytes) {
-    return absl::OutOfRangeError(
-        absl::StrCat("the decoded data holds ", size, " bytes, the budget was ", max_bytes));
+  if (size > static_cast<uint64_t>(info.st_size)) {
+    return absl::InvalidArgumentError("more decoded data is told of than there may be");
   }
-  return size;
+  if (ftruncate(fd, static_cast<off_t>(size)) != 0) return Errno(errno, "ftruncate");
+  if (absl::Status status = Seal(fd); !status.ok()) return status;
+  // The end of the file counts as a hole.
+  const off_t hole = lseek(fd, 0, SEEK_HOLE);
+  if (hole < 0) return Errno(errno, "lseek(SEEK_HOLE)");
+  if (static_cast<uint64_t>(hole) < size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("decoded data is told of that was not written, at byte ", hole));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size) {

@@ -27,9 +27,15 @@ bool IsSealed(int fd);
 // duplicate of `fd`, and only the seals protect the file.
 absl::StatusOr<channel::UniqueFd> ReadOnly(const channel::UniqueFd& fd);
 
-// Seals what a worker wrote to its memory file. Refuses with FAILED_PRECONDITION if a writable
-// mapping is left, and with OUT_OF_RANGE if there is more in it than `max_bytes`. Returns the size.
-absl::StatusOr<uint64_t> SealDecoded(int fd, uint64_t max_bytes);
+// A memory file for a worker to write to: `max_bytes` long, all of it a hole, and sealed against
+// growing, so that the kernel refuses what is beyond. Shorter if this process may not make files as
+// long (RLIMIT_FSIZE).
+absl::StatusOr<channel::UniqueFd> NewDecoded(uint64_t max_bytes);
+
+// Cuts a file of NewDecoded to the `size` that its worker says it wrote, and seals it.
+// FAILED_PRECONDITION if a writable mapping is left; then it may be tried again. INVALID_ARGUMENT
+// if `size` is more than the file holds, or part of it was never written.
+absl::Status SealDecoded(int fd, uint64_t size);
 
 // Bytes of a memory file, to read. Only for sealed files: a file that shrinks under a mapping kills
 // the process. Small ones are copied: with many threads, unmapping costs more than that.

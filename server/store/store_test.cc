@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -252,34 +254,67 @@ TEST_F(StoreTest, AbandonedHashStops) {
   }
 }
 
+constexpr uint64_t kGrant = 2 * 4096;
+
+uint64_t SizeOf(const channel::UniqueFd& fd) {
+  struct stat info {};
+  EXPECT_EQ(fstat(fd.get(), &info), 0);
+  return static_cast<uint64_t>(info.st_size);
+}
+
 TEST(DecodedTest, SealsWhatTheWorkerWrote) {
-  absl::StatusOr<channel::UniqueFd> fd = NewMemfd("test");
-  ASSERT_TRUE(fd.ok());
-  ASSERT_EQ(write(fd->get(), "abc", 3), 3);
-  absl::StatusOr<uint64_t> size = SealDecoded(fd->get(), 3);
-  ASSERT_TRUE(size.ok()) << size.status();
-  EXPECT_EQ(*size, 3U);
+  absl::StatusOr<channel::UniqueFd> fd = NewDecoded(kGrant);
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  ASSERT_EQ(pwrite(fd->get(), "abcd", 4, 0), 4);
+  ASSERT_TRUE(SealDecoded(fd->get(), 3).ok());
+  EXPECT_EQ(SizeOf(*fd), 3U);
   EXPECT_TRUE(IsSealed(fd->get()));
-  EXPECT_LT(write(fd->get(), "x", 1), 0);
+  EXPECT_LT(pwrite(fd->get(), "x", 1, 0), 0);
+}
+
+TEST(DecodedTest, TheKernelRefusesWhatIsBeyondTheGrant) {
+  absl::StatusOr<channel::UniqueFd> fd = NewDecoded(kGrant);
+  ASSERT_TRUE(fd.ok());
+  const std::string much(3 * 4096, 'x');
+  EXPECT_EQ(pwrite(fd->get(), much.data(), much.size(), 0), static_cast<ssize_t>(kGrant));
+  EXPECT_LT(pwrite(fd->get(), "x", 1, kGrant), 0);
+  EXPECT_EQ(errno, EPERM);
+  EXPECT_LT(ftruncate(fd->get(), kGrant + 1), 0);
+  EXPECT_EQ(SizeOf(*fd), kGrant);
+  // Not after it was cut, either.
+  ASSERT_EQ(ftruncate(fd->get(), 0), 0);
+  EXPECT_LT(pwrite(fd->get(), "x", 1, 0), 0);
 }
 
 TEST(DecodedTest, RefusesWhileAWritableMappingIsLeft) {
-  absl::StatusOr<channel::UniqueFd> fd = NewMemfd("test");
+  absl::StatusOr<channel::UniqueFd> fd = NewDecoded(kGrant);
   ASSERT_TRUE(fd.ok());
-  ASSERT_EQ(ftruncate(fd->get(), 4096), 0);
   void* mapped = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd->get(), 0);
   ASSERT_NE(mapped, MAP_FAILED);
-  EXPECT_EQ(SealDecoded(fd->get(), 4096).status().code(), StatusCode::kFailedPrecondition);
+  memset(mapped, 'x', 4096);
+  EXPECT_EQ(SealDecoded(fd->get(), 4096).code(), StatusCode::kFailedPrecondition);
   EXPECT_FALSE(IsSealed(fd->get()));
   munmap(mapped, 4096);
   EXPECT_TRUE(SealDecoded(fd->get(), 4096).ok());
 }
 
-TEST(DecodedTest, RefusesMoreThanTheBudget) {
-  absl::StatusOr<channel::UniqueFd> fd = NewMemfd("test");
+TEST(DecodedTest, RefusesMoreThanTheGrant) {
+  absl::StatusOr<channel::UniqueFd> fd = NewDecoded(kGrant);
   ASSERT_TRUE(fd.ok());
-  ASSERT_EQ(ftruncate(fd->get(), 4097), 0);
-  EXPECT_EQ(SealDecoded(fd->get(), 4096).status().code(), StatusCode::kOutOfRange);
+  for (const uint64_t size : {kGrant + 1, uint64_t{1} << 63, ~uint64_t{0}}) {
+    EXPECT_EQ(SealDecoded(fd->get(), size).code(), StatusCode::kInvalidArgument);
+  }
+}
+
+TEST(DecodedTest, RefusesWhatWasNeverWritten) {
+  for (const off_t written : {off_t{-1}, off_t{4096}}) {
+    absl::StatusOr<channel::UniqueFd> fd = NewDecoded(kGrant);
+    ASSERT_TRUE(fd.ok());
+    if (written >= 0) {
+      ASSERT_EQ(pwrite(fd->get(), "abc", 3, written), 3);
+    }
+    EXPECT_EQ(SealDecoded(fd->get(), 4099).code(), StatusCode::kInvalidArgument);
+  }
 }
 
 TEST(DecodedTest, NothingIsExecutable) {

@@ -13,7 +13,7 @@ import pytest
 
 from corpora import opcodes as op
 from integration.daemon import SANITIZED
-from integration.test_exhaustion import limited
+from integration.no_processes import limited, no_new_processes
 
 from .calls import CALLS, Call
 from .control import PATIENCE
@@ -130,3 +130,21 @@ def test_the_file_is_another_behind_the_copy(daemon: FaultyDaemon, stage: str) -
     daemon.file.write_bytes(before)
     assert digests == [hashlib.sha256(before).hexdigest()]
     daemon.nothing_is_left()
+
+
+@pytest.mark.limit_of_tasks
+@pytest.mark.parametrize("tier", "ABC")
+def test_no_process_for_the_worker(tier: str) -> None:
+    """The request whose worker cannot be made is told so; the next one has its worker."""
+    own = FaultyDaemon("--tier", tier, warm=1).start()
+    with own.control.stop_at("spawning") as arrived:
+        own.use_up_the_pool()
+        launcher = arrived.get(timeout=PATIENCE)
+        call = load(own)
+        eventually(lambda: own.stub.info().running_requests == 1, "the request never came")
+        with no_new_processes(launcher.pid):
+            launcher.go_on()
+            assert call.end() == "UNAVAILABLE:NO_WORKER"
+    assert load(own).end() == "ACCEPTED"
+    own.nothing_is_left()
+    own.stop()

@@ -5,7 +5,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../deploy/lib/setup.sh"
 
 usage() {
   cat <<'TEXT'
-tests/fuzz/run.sh [--fast | --asan] [--runs N] MINUTES [TARGET...]
+tests/fuzz/run.sh [--fast | --asan] [--runs N] [--jobs N] MINUTES [TARGET...]
+tests/fuzz/run.sh --min-executions N [--jobs N] [TARGET...]
 
 Installs clang (deploy/packages/fuzz.txt), builds the targets of tests/fuzz twice (fast: coverage and
 the targets' own checks; asan: AddressSanitizer and UBSan too), and runs each TARGET (pickle, policy,
@@ -14,28 +15,39 @@ the fast build's.
 
   --fast, --asan   one of the two builds only
   --runs N         stop a target after N executions
+  --jobs N         so many at a time (default: one a processor)
+  --min-executions N
+                   every target gets N executions of the fast build, however long that takes, and
+                   one execution of each file of its corpus by the other
 
 What raises coverage goes to build/fuzz-corpus, from which the next run goes on, and a minimised part
 of it to tests/fuzz/corpus, where every build replays it as a unit test. Prints executions per target
-and in all. Exit 1 if a target crashed: the input that did it stands in build/fuzz-results.
+and in all. Exit 1 if a target crashed (the input that did it stands in build/fuzz-results), had
+fewer executions than asked for, or its corpus could not be minimised.
 TEXT
 }
 
-builds=(fuzz fuzz-asan) runs=-1
+builds=(fuzz fuzz-asan) runs=-1 minimum=0 jobs="$(nproc)"
 while (($#)); do
   case "$1" in
     --fast) builds=(fuzz) ;;
     --asan) builds=(fuzz-asan) ;;
     --runs) runs="$2" && shift ;;
+    --jobs) jobs="$2" && shift ;;
+    --min-executions) minimum="$2" && shift ;;
     -h | --help) usage && exit 0 ;;
     -*) usage >&2 && die "unknown option $1" ;;
     *) break ;;
   esac
   shift
 done
-[[ "${1:-}" =~ ^[0-9]+$ ]] || { usage >&2 && die "MINUTES is missing"; }
-minutes="$1"
-shift
+[[ "$runs $minimum $jobs" =~ ^-?[0-9]+\ [0-9]+\ [1-9][0-9]*$ ]] || { usage >&2 && die "not a number"; }
+minutes=0
+if ((minimum == 0)); then
+  [[ "${1:-}" =~ ^[0-9]+$ ]] || { usage >&2 && die "MINUTES is missing"; }
+  minutes="$1"
+  shift
+fi
 
 source_folder=tests/fuzz
 seeds=sandbox/formats/testdata
@@ -46,7 +58,6 @@ results=build/fuzz-results
 max_corpus=$((300 * 1024))
 max_found=4096
 max_files=100
-jobs="$(nproc)"
 
 targets=("$@")
 if ((${#targets[@]} == 0)); then
@@ -65,7 +76,7 @@ for preset in "${builds[@]}"; do
 done
 mkdir -p "$working"
 # What an earlier run said of these targets; crashes stay until somebody has looked at them.
-mkdir -p "$results" && rm -f "$results"/*.log
+mkdir -p "$results" && rm -f "$results"/*.log "$results"/*.not-minimised
 
 # Seeds of a target, as in tests/fuzz/CMakeLists.txt.
 seed_folders() {
@@ -76,9 +87,10 @@ seed_folders() {
   esac
 }
 
-# fuzz PRESET TARGET SECONDS: one run with its log; never fails.
+# fuzz PRESET TARGET SECONDS RUNS: one run with its log; never fails. 0 seconds: as long as it takes;
+# 0 runs: the corpus only.
 fuzz() {
-  local preset="$1" target="$2" seconds="$3" folders=() options=()
+  local preset="$1" target="$2" seconds="$3" runs="$4" folders=() options=()
   mapfile -t folders < <(seed_folders "$target")
   mkdir -p "$working/$target"
   [[ -f "$source_folder/dict/$target.dict" ]] && options+=("-dict=$source_folder/dict/$target.dict")
@@ -96,45 +108,64 @@ fuzz() {
     >"$results/$preset-$target.log" 2>&1 || true
 }
 
+# in_turn COMMAND...: beside others, `jobs` at a time.
+in_turn() {
+  while (($(jobs -rp | wc -l) >= jobs)); do wait -n || true; done
+  "$@" &
+}
+
 # Seconds of each: all of them, one after another on every processor.
 total=$((minutes * 60 * jobs / ${#targets[@]}))
-say "Fuzzing ${#targets[@]} targets, $total seconds each, $jobs at a time"
+if ((minimum)); then
+  say "Fuzzing ${#targets[@]} targets, $minimum executions each, $jobs at a time"
+else
+  say "Fuzzing ${#targets[@]} targets, $total seconds each, $jobs at a time"
+fi
 for target in "${targets[@]}"; do
   for preset in "${builds[@]}"; do
+    if ((minimum)); then
+      [[ "$preset" == fuzz ]] && runs=$minimum || runs=0
+      in_turn fuzz "$preset" "$target" 0 "$runs"
+      continue
+    fi
     seconds=$total
     if ((${#builds[@]} == 2)); then
       [[ "$preset" == fuzz ]] && seconds=$((total * 2 / 3)) || seconds=$((total / 3))
     fi
-    while (($(jobs -rp | wc -l) >= jobs)); do wait -n || true; done
-    fuzz "$preset" "$target" "$((seconds > 0 ? seconds : 1))" &
+    in_turn fuzz "$preset" "$target" "$((seconds > 0 ? seconds : 1))" "$runs"
   done
 done
 wait
 
-# Keeps what has a name, and of what was found the smallest that reach everything.
+# Keeps what has a name, and of what was found the smallest that reach everything. Changes nothing
+# if it fails before that is known.
 minimise() {
-  local target="$1" merged="$working/$1.merged" folders=() file size kept files=0
+  local target="$1" merged="$working/$1.merged" folders=() folder file size kept files=0
   mapfile -t folders < <(seed_folders "$target")
-  rm -rf "$merged" && mkdir -p "$merged" "$corpus/$target"
+  rm -rf "$merged" && mkdir -p "$merged" "$corpus/$target" || return 1
   # The seeds come first: what they reach needs no further file.
-  cp "${folders[@]/%//.}" "$merged" -r 2>/dev/null || true
+  for folder in "${folders[@]}"; do
+    cp -r "$folder/." "$merged" || return 1
+  done
   "build/${builds[0]}/bin/fuzz_$target" -merge=1 -max_len="$max_found" -timeout=60 \
-    -rss_limit_mb=2560 "$merged" "$working/$target" >"$results/merge-$target.log" 2>&1 || return 0
-  find "$corpus/$target" -name 'found-*.bin' -delete
-  kept="$(cat "$corpus/$target"/*.bin 2>/dev/null | wc -c)"
+    -rss_limit_mb=2560 "$merged" "$working/$target" >"$results/merge-$target.log" 2>&1 || return 1
+  find "$corpus/$target" -name 'found-*.bin' -delete || return 1
+  kept="$(find "$corpus/$target" -name '*.bin' -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }')"
   while read -r size file; do
     ((kept + size <= max_corpus && files < max_files)) || break
     # libFuzzer names what it keeps by its hash, seeds keep their names.
     [[ "${file##*/}" =~ ^[0-9a-f]{40}$ ]] || continue
-    cp "$file" "$corpus/$target/found-$(basename "$file" | cut -c1-12).bin"
+    cp "$file" "$corpus/$target/found-$(basename "$file" | cut -c1-12).bin" || return 1
     kept=$((kept + size)) files=$((files + 1))
   done < <(find "$merged" -type f -size "-$((max_found + 1))c" -printf '%s %p\n' | sort -n)
   rm -rf "$merged"
 }
+
+minimise_or_say() { minimise "$1" || touch "$results/$1.not-minimised"; }
+
 say "Minimising the corpus"
 for target in "${targets[@]}"; do
-  while (($(jobs -rp | wc -l) >= jobs)); do wait -n || true; done
-  minimise "$target" &
+  in_turn minimise_or_say "$target"
 done
 wait
 
@@ -158,11 +189,18 @@ for target in "${targets[@]}"; do
         say "$target ($preset) failed; last lines of $log:"
         grep -aE 'does not hold|ERROR|SUMMARY|runtime error|Test unit written' "$log" | head -8 ||
           tail -5 "$log"
+      elif [[ "$preset" == fuzz ]] && ((count < minimum)); then
+        failed=1
+        say "$target ended after $count executions"
       fi
     fi
     counts+=("${count:-0}")
     sum=$((sum + ${count:-0}))
   done
+  if [[ -e "$results/$target.not-minimised" ]]; then
+    failed=1
+    say "$target's corpus was not minimised; see $results/merge-$target.log"
+  fi
   size="$(cat "$corpus/$target"/*.bin 2>/dev/null | wc -c)"
   printf '%-16s %14d %14d %10d\n' "$target" "${counts[0]}" "${counts[1]}" "$size"
 done

@@ -2,6 +2,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -89,6 +90,19 @@ int Fill(Stage&) {
   return Put("x", INT64_MAX - 1) ? jail::kExitOk : jail::kExitFileLimit;
 }
 
+// The same, and tells of all that it could write: the grant of its artifact.
+int FillTheGrant(Stage& stage) {
+  Output output = OneArray();
+  const std::string chunk(size_t{1} << 20, 'x');
+  uint64_t size = 0;
+  for (ssize_t put = 1; put > 0; size += static_cast<uint64_t>(std::max<ssize_t>(put, 0))) {
+    put = pwrite(kDecodedFd, chunk.data(), chunk.size(), static_cast<off_t>(size));
+  }
+  output.result.set_decoded_size(size);
+  output.result_bytes = output.result.SerializeAsString();
+  return Finish(stage, output);
+}
+
 // A file that is all hole but for its last byte. The size is below the driver's limit.
 int Sparse(Stage& stage) {
   Output output = OneArray();
@@ -130,6 +144,7 @@ const std::array kActs = {
     Act{"decoded-half-written", &HalfWritten},
     Act{"decoded-more-than-told", &MoreThanTold},
     Act{"decoded-filled", &Fill},
+    Act{"decoded-filled-to-the-grant", &FillTheGrant},
     Act{"decoded-sparse", &Sparse},
     Act{"decoded-sealed-by-the-worker", &SealedByTheWorker},
     Act{"artifact-mapped-writable", &WritesToTheArtifact},

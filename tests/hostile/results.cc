@@ -84,6 +84,8 @@ const std::array kLies = {
     Lie{"result-decoded-size-huge", [](Output& o) { o.result.set_decoded_size(kHuge); }},
     Lie{"result-decoded-size-one-more",
         [](Output& o) { o.result.set_decoded_size(o.decoded.size() + 1); }},
+    Lie{"result-decoded-size-a-page-more",
+        [](Output& o) { o.result.set_decoded_size(o.decoded.size() + 4096); }},
     Lie{"result-decoded-size-one-less",
         [](Output& o) { o.result.set_decoded_size(o.decoded.size() - 1); }},
     Lie{"result-accepts-without-graph",

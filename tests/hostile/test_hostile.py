@@ -185,6 +185,17 @@ def test_what_is_sealed_is_what_was_verified(daemon: Attacked) -> None:
         daemon.stub.unary("UnloadModel", pb.UnloadModelRequest(token=loaded.lease.token))
 
 
+def test_a_worker_cannot_write_past_its_grant() -> None:
+    """The memory file takes what the small artifact has reserved, not max_decoded_bytes."""
+    data = artifact("decoded-filled-to-the-grant")
+    grant = 128 * MIB + 1032 * len(data)  # server/config/defaults.h
+    limits = f"limits {{ max_decoded_bytes: {1024 * MIB} max_cpu_time {{ seconds: 10 }} }}"
+    with Daemon("--worker", WORKER, "--log-level", "error", config=limits) as daemon:
+        report = daemon.stub.audit(data)
+    assert report.verdict == ACCEPTED, errors(report)
+    assert report.decoded_size == grant
+
+
 def test_a_hidden_name_is_reported(daemon: Attacked) -> None:
     report = ask(daemon, "names-that-the-result-hides").report
     names = {f"{use.module}.{use.name}" for use in report.globals}

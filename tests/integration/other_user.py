@@ -20,6 +20,7 @@ import grpc
 from loadlock._proto import service_pb2 as pb
 
 from .daemon import Stub
+from .unfinished import Attack
 
 REFUSED_FOR_LOAD = grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -149,6 +150,23 @@ def streams(address: str, _path: str, most: str) -> dict[str, Any]:
     return {"held": held}
 
 
+def unfinished(address: str, path: str, mebibytes: str) -> dict[str, Any]:
+    """Sends messages that never end, until so much is out, and goes on. `path` is the method's."""
+    attack = Attack(address, path, connections=16, streams=64)
+    attack.send(int(mebibytes) << 20)
+    say_ready()
+    end = threading.Event()
+
+    def listen() -> None:
+        wait_for_the_end()
+        end.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    while not end.is_set():
+        attack.step()
+    return {"sent": attack.sent}
+
+
 def load_and_fetch(address: str, path: str, _: str) -> dict[str, Any]:
     """All that a caller wants: a lease, the descriptors, an upload."""
     import loadlock
@@ -169,6 +187,7 @@ WHAT: dict[str, Callable[[str, str, str], dict[str, Any]]] = {
     "leases": leases,
     "connections": connections,
     "streams": streams,
+    "unfinished": unfinished,
     "load_and_fetch": load_and_fetch,
 }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -16,6 +16,7 @@ import pytest
 from corpora import opcodes as op
 
 from .daemon import ACCEPTED, BIN, SANITIZED, Daemon
+from .no_processes import limited, no_new_processes
 from .test_processes import launcher
 
 SMALL = op.stream(op.value({"a": [1, 2, 3]}))
@@ -26,16 +27,6 @@ CLEAR = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 def own(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     with Daemon("--tier", request.param, "--log-level", "error") as daemon:
         yield daemon
-
-
-@contextmanager
-def limited(pid: int, what: int, value: int) -> Iterator[None]:
-    before = resource.prlimit(pid, what)
-    resource.prlimit(pid, what, (value, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, what, before)
 
 
 def answers(daemon: Daemon, count: int) -> tuple[int, set[str]]:
@@ -93,17 +84,36 @@ if not SANITIZED:
             assert not daemon.settled(before).above(before)
 
 
-def test_no_process_can_be_made() -> None:
-    """The limit does not hold for root; at tier A the launcher is nobody in a namespace of its own."""
-    with Daemon("--log-level", "error") as daemon:
-        assert daemon.stub.info().tier == 1 or os.geteuid() != 0
-        before = daemon.full_pool()
-        with limited(serving_launcher(daemon), resource.RLIMIT_NPROC, 0):
-            accepted, messages = answers(daemon, 60)
-            assert accepted < 60
-            assert any("clone" in message for message in messages), messages
-        recovers(daemon)
-        assert not daemon.settled(before).above(before)
+@pytest.mark.limit_of_tasks
+def test_no_process_can_be_made(own: Daemon) -> None:
+    before = own.full_pool()
+    with no_new_processes(serving_launcher(own)):
+        accepted, messages = answers(own, 60)
+        assert accepted < 60
+        assert any("clone" in message or "unshare" in message for message in messages), messages
+    recovers(own)
+    assert not own.settled(before).above(before)
+
+
+@pytest.mark.limit_of_tasks
+@pytest.mark.parametrize("tier", ["A", "B", "C"])
+def test_no_launcher_can_be_made(tier: str) -> None:
+    """The daemon itself has no process left for another one when its launcher dies."""
+    short = "limits { max_wall_time { seconds: 2 } }"
+    with Daemon("--tier", tier, "--log-level", "error", config=short) as own:
+        before = own.full_pool()
+        with no_new_processes(own.pid):
+            os.kill(launcher(own), signal.SIGKILL)
+            deadline = time.monotonic() + 15
+            accepted, messages = answers(own, 1)
+            while accepted and time.monotonic() < deadline:
+                accepted, messages = answers(own, 1)
+            assert messages == {"no worker: the launcher of workers died"}
+            assert answers(own, 1) == (0, messages)
+            assert not own.children()
+            assert own.process.poll() is None
+        recovers(own)
+        assert not own.settled(before).above(before)
 
 
 def test_a_log_on_a_full_disk() -> None:

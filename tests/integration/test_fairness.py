@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from corpora.models import write_joblib
 from .daemon import ROOT, Daemon
 
 GREEDY, OTHER = 64001, 64002
+pytestmark = pytest.mark.two_users
 SMALL = op.stream(op.value({"a": [1, 2, 3]}))
 
 
@@ -125,8 +125,3 @@ def test_hoarding_leaves_enough_for_another(name: str) -> None:
             held = hoard.result()["held"]
         print(f"\n{name}: the greedy caller held {held}")
         assert most * 0.9 <= held <= most
-
-
-if os.geteuid() != 0:
-    # Only root can call as two users; the run as root has these tests.
-    del test_a_second_caller_at_full_load, test_hoarding_leaves_enough_for_another
