@@ -6,6 +6,8 @@
 #include "sandbox/formats/npy/npy_format.h"
 #include "sandbox/formats/pickle/pickle_format.h"
 #include "sandbox/formats/safetensors/safetensors_format.h"
+#include "sandbox/formats/torch_legacy/torch_legacy_format.h"
+#include "sandbox/formats/torch_tar/torch_tar_format.h"
 #include "sandbox/formats/unsupported/unsupported.h"
 #include "sandbox/formats/zip/zip_format.h"
 
@@ -21,6 +23,8 @@ constexpr Format kFormats[] = {
     {IdentifyLightgbm, ParseLightgbm},
     {IdentifySafetensors, ParseSafetensors},
     {IdentifyZip, ParseZip},
+    {IdentifyTorchLegacy, ParseTorchLegacy},
+    {IdentifyTorchTar, ParseTorchTar},
     {IdentifyUnsupported, RefuseUnsupported},
     {IdentifyHeaderlessPickle, ParseHeaderlessPickle, /*last_resort=*/true},
 };

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/decoders/tar/archive.h"
+#include "sandbox/formats/torch_tar/torch_tar_format.h"
 
 namespace loadlock::formats {
 namespace {
@@ -33,24 +35,7 @@ bool IsOnnx(Bytes artifact) {
          (artifact[2] == 0x12 || artifact[2] == 0x1a || artifact[2] == 0x3a);
 }
 
-// A POSIX header block whose checksum holds: "ustar" alone may stand in any file.
-bool IsTar(Bytes artifact) {
-  constexpr size_t kBlock = 512;
-  constexpr size_t kChecksum = 148;
-  constexpr size_t kChecksumSize = 8;
-  constexpr size_t kMagic = 257;
-  if (artifact.size() < kBlock || !Begins(artifact.subspan(kMagic), "ustar")) return false;
-  uint64_t stated = 0;
-  uint64_t sum = 0;
-  for (size_t i = 0; i < kBlock; ++i) {
-    const bool in_checksum = i >= kChecksum && i < kChecksum + kChecksumSize;
-    sum += in_checksum ? uint64_t{' '} : artifact[i];
-    if (in_checksum && artifact[i] >= '0' && artifact[i] <= '7') {
-      stated = stated * 8 + artifact[i] - '0';
-    }
-  }
-  return stated == sum;
-}
+bool IsTar(Bytes artifact) { return tar::IsTar(artifact) && IdentifyTorchTar(artifact) == nullptr; }
 
 // xgboost before 3.1: a header of 136 bytes (with or without "binf" before it), then the names of
 // objective and booster, each with its length.
@@ -80,8 +65,6 @@ constexpr Unsupported kUnsupported[] = {
     {"gguf", IsGguf, "a GGUF file, which is not supported yet"},
     {"hdf5", IsHdf5, "an HDF5 file (older Keras models), which is not supported yet"},
     {"onnx", IsOnnx, "what looks like an ONNX model, which is not supported yet"},
-    {"torch", IsLegacyTorch,
-     "a torch.save file of the format before PyTorch 1.6, which is not supported yet"},
     {"tar", IsTar, "a tar archive; unpack it and give the files in it"},
     {"7z", Is7z, "a 7z archive; unpack it and give the files in it"},
     {"zstd", IsZstd, "a zstd stream, which joblib does not read either; decompress it first"},
@@ -106,13 +89,6 @@ const Unsupported* Find(Bytes artifact) {
 }
 
 }  // namespace
-
-bool IsLegacyTorch(Bytes artifact) {
-  // PROTO 2, LONG1 0x1950a86a20f9469cfc6c, STOP.
-  return Begins(artifact, std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50"
-                                           "\x19.",
-                                           15));
-}
 
 const char* IdentifyUnsupported(Bytes artifact) {
   const Unsupported* format = Find(artifact);

@@ -8,12 +8,9 @@
 
 namespace loadlock::formats {
 
-// "gguf", "hdf5", "onnx", "torch", "tar", "7z", "zstd" or "joblib-0.9".
+// "gguf", "hdf5", "onnx", "tar", "7z", "zstd" or "joblib-0.9".
 const char* IdentifyUnsupported(bytes::Bytes artifact);
 void RefuseUnsupported(const Input& input, Output* output);
-
-// torch.save before 1.6: several pickles, the first of a magic number.
-bool IsLegacyTorch(bytes::Bytes artifact);
 
 }  // namespace loadlock::formats
 

@@ -27,7 +27,6 @@ TEST(UnsupportedTest, IsRefusedByName) {
       {"\x28\xb5\x2f\xfd\x04\x58"sv, "zstd"},
       {"ZF0x19         x\x9c"sv, "joblib-0.9"},
       {"\x08\x07\x12\x07pytorch"sv, "onnx"},
-      {"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."sv, "torch"},
   };
   for (const Case& c : cases) {
     const Blob artifact = ToBlob(c.begin);
