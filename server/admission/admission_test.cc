@@ -195,6 +195,23 @@ TEST(GrantTest, GrowsWithTheArtifactUpToTheLimits) {
   EXPECT_LE(GrantFor(limits.max_artifact_bytes, limits).total(), limits.max_total_bytes);
 }
 
+TEST(GrantTest, TheFirstIsSmallerForLargeArtifactsOnly) {
+  const config::LimitSettings limits;
+  EXPECT_EQ(FirstGrantFor(1000, limits).total(), GrantFor(1000, limits).total());
+  const uint64_t size = 50 << 20;
+  const Grant first = FirstGrantFor(size, limits);
+  EXPECT_EQ(first.decoded_bytes, config::kDecodedBase + 4 * size);
+  EXPECT_EQ(first.heap_bytes, config::kHeapBase + 16 * size);
+  EXPECT_EQ(first.nodes, GrantFor(size, limits).nodes);
+  // Four at once, where the whole grants would be two.
+  EXPECT_LE(first.total() * 4, limits.max_total_bytes / 10 * 9);
+  EXPECT_GT(GrantFor(size, limits).total() * 3, limits.max_total_bytes);
+  // Never more than the whole.
+  for (uint64_t bytes = 1; bytes < uint64_t{1} << 40; bytes *= 2) {
+    EXPECT_LE(FirstGrantFor(bytes, limits).total(), GrantFor(bytes, limits).total());
+  }
+}
+
 TEST(GrantTest, SmallLimitsRule) {
   config::LimitSettings limits;
   limits.max_decoded_bytes = 5;

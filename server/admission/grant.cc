@@ -26,4 +26,14 @@ Grant GrantFor(uint64_t artifact_size, const config::LimitSettings& limits) {
       .nodes = Scaled(artifact_size, config::kNodesBase, config::kNodesPerByte, limits.max_nodes)};
 }
 
+Grant FirstGrantFor(uint64_t artifact_size, const config::LimitSettings& limits) {
+  const Grant whole = GrantFor(artifact_size, limits);
+  Grant first = whole;
+  first.decoded_bytes = Scaled(artifact_size, config::kDecodedBase, config::kFirstDecodedPerByte,
+                               limits.max_decoded_bytes);
+  first.heap_bytes =
+      Scaled(artifact_size, config::kHeapBase, config::kFirstHeapPerByte, limits.max_heap_bytes);
+  return whole.total() - first.total() < config::kWorthASecondParse ? whole : first;
+}
+
 }  // namespace loadlock::admission

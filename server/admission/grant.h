@@ -21,8 +21,12 @@ struct Grant {
   }
 };
 
-// Base plus a factor times the size (server/config/defaults.h), at most the configured limits.
+// Base plus a factor times the size (server/config/defaults.h), at most the configured limits: the
+// most that any artifact of that size may take.
 Grant GrantFor(uint64_t artifact_size, const config::LimitSettings& limits);
+
+// What is tried first. The same, or less of decoded data and heap.
+Grant FirstGrantFor(uint64_t artifact_size, const config::LimitSettings& limits);
 
 }  // namespace loadlock::admission
 

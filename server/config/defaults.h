@@ -84,6 +84,13 @@ inline constexpr uint64_t kHeapPerByte = 128;
 inline constexpr uint64_t kNodesBase = 4'000'000;
 inline constexpr uint64_t kNodesPerByte = 16;
 inline constexpr uint64_t kBytesPerNode = 24;
+// What is reserved before anything is known of the artifact: models decode to four times their file
+// and take a few bytes of heap for each of its. One that needs more is parsed again with all of the
+// above, so that a large file does not keep gigabytes from others that it will not use.
+inline constexpr uint64_t kFirstDecodedPerByte = 4;
+inline constexpr uint64_t kFirstHeapPerByte = 16;
+// Less is not worth a second parse.
+inline constexpr uint64_t kWorthASecondParse = 256 * kMiB;
 
 }  // namespace loadlock::config
 

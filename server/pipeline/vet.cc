@@ -1,5 +1,6 @@
 #include "server/pipeline/vet.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,15 @@ void Refuse(v1::Finding finding, v1::Report* report) {
   for (v1::Finding& earlier : *report->mutable_findings()) *findings.Add() = std::move(earlier);
   report->mutable_findings()->Swap(&findings);
   report->set_verdict(v1::VERDICT_REFUSED);
+}
+
+// Whether a larger grant could have been enough. A worker that lies gets a second try, as any
+// request does.
+bool RanOut(const v1::Report& report) {
+  return std::any_of(report.findings().begin(), report.findings().end(), [](const auto& finding) {
+    return finding.severity() == v1::SEVERITY_ERROR &&
+           (finding.rule_id() == "BUDGET_DECODED" || finding.rule_id() == "BUDGET_HEAP");
+  });
 }
 
 // Seals the `size` bytes that the worker says it decoded; errors as store::SealDecoded.
@@ -161,7 +171,7 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
     return observe::LimitReached("max_artifact_bytes", max_bytes,
                                  absl::StrCat("the artifact has ", size, " bytes"));
   }
-  run->grant = admission::GrantFor(size, parts_.limits);
+  run->grant = admission::FirstGrantFor(size, parts_.limits);
   absl::StatusOr<admission::Reservation> reserved =
       parts_.gate->Reserve(request.caller, run->grant.total());
   if (!reserved.ok()) return reserved.status();
@@ -179,7 +189,21 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
   return absl::OkStatus();
 }
 
+// With what was reserved at first, and if that was too little once more with all that there may be.
 absl::Status Vetter::Parse(const Request& request, Run* run) const {
+  const v1::Report before = run->report();
+  if (absl::Status status = ParseOnce(request, run); !status.ok()) return status;
+  const admission::Grant whole = admission::GrantFor(run->artifact.size(), parts_.limits);
+  const uint64_t more = whole.total() - run->grant.total();
+  if (more == 0 || !RanOut(run->report())) return absl::OkStatus();
+  absl::Status grown = parts_.gate->Grow(&run->vetted.reservation, request.caller, more);
+  if (!grown.ok()) return grown;
+  run->grant = whole;
+  run->report() = before;
+  return ParseOnce(request, run);
+}
+
+absl::Status Vetter::ParseOnce(const Request& request, Run* run) const {
   absl::StatusOr<channel::UniqueFd> decoded = store::NewDecoded(run->grant.decoded_bytes);
   if (!decoded.ok()) return decoded.status();
   run->decoded = *std::move(decoded);

@@ -84,6 +84,7 @@ class Vetter {
   absl::StatusOr<Vetted> Decide(Request& request) const;
   absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request) const;
   absl::Status TakeIn(Request& request, Run* run) const;
+  absl::Status ParseOnce(const Request& request, Run* run) const;
   absl::Status Parse(const Request& request, Run* run) const;
   absl::Status Judge(RunResult& result, Run* run) const;
   void LogVerdict(const v1::Report& report) const;

@@ -159,6 +159,59 @@ TEST_F(VetTest, JobCarriesTheGrant) {
   EXPECT_EQ(runner_.last_job.max_depth(), limits_.max_depth);
 }
 
+TEST_F(VetTest, ALargeArtifactThatNeedsMoreIsParsedAgainWithAll) {
+  folder_.Write("root/model", std::string(3 << 20, 'x'));
+  const admission::Grant first = admission::FirstGrantFor(3 << 20, limits_);
+  const admission::Grant whole = admission::GrantFor(3 << 20, limits_);
+  ASSERT_LT(first.total(), whole.total());
+  for (const char* rule : {"BUDGET_DECODED", "BUDGET_HEAP"}) {
+    runner_.runs = 0;
+    runner_.act = [&](const RunRequest& request) {
+      const bool begins = request.job.max_decoded_bytes() == first.decoded_bytes;
+      EXPECT_EQ(gate_.reserved_bytes(), begins ? first.total() : whole.total());
+      RunResult result = HonestNone();
+      if (begins) result.refusal = Refusing(rule, "too little");
+      return result;
+    };
+    const absl::StatusOr<Vetted> vetted = Vet(ForModel());
+    ASSERT_TRUE(vetted.ok()) << vetted.status();
+    EXPECT_EQ(vetted->report.verdict(), v1::VERDICT_ACCEPTED) << vetted->report.ShortDebugString();
+    EXPECT_EQ(vetted->report.findings_size(), 0);
+    EXPECT_EQ(runner_.runs, 2);
+    EXPECT_EQ(runner_.last_job.max_heap_bytes(), whole.heap_bytes);
+  }
+  EXPECT_EQ(gate_.reserved_bytes(), 0U);
+}
+
+TEST_F(VetTest, ThereIsNoThirdTryNorOneForAnotherReason) {
+  folder_.Write("root/model", std::string(3 << 20, 'x'));
+  for (const auto& [rule, runs] :
+       {std::pair("BUDGET_DECODED", 2), {"BUDGET_NODES", 1}, {"WORKER_CPU_LIMIT", 1}}) {
+    runner_.runs = 0;
+    runner_.act = [&, what = rule](const RunRequest&) {
+      RunResult result;
+      result.refusal = Refusing(what, "too much");
+      return result;
+    };
+    EXPECT_EQ(RefusalOf(ForModel()), rule);
+    EXPECT_EQ(runner_.runs, runs) << rule;
+  }
+}
+
+TEST_F(VetTest, WithoutRoomForTheSecondTryThereIsNoVerdict) {
+  folder_.Write("root/model", std::string(3 << 20, 'x'));
+  const uint64_t first = admission::FirstGrantFor(3 << 20, limits_).total();
+  const admission::Reservation others =
+      *gate_.Reserve(std::nullopt, (uint64_t{8} << 30) - first - 1000);
+  runner_.act = [](const RunRequest&) {
+    RunResult result;
+    result.refusal = Refusing("BUDGET_HEAP", "too little");
+    return result;
+  };
+  EXPECT_EQ(Vet(ForModel()).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(runner_.runs, 1);
+}
+
 TEST_F(VetTest, BytesOfTheRequest) {
   Request request;
   request.content = absl::string_view("abc");

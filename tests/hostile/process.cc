@@ -56,11 +56,11 @@ int ReadNowhere(Stage&) {
   return *reinterpret_cast<const volatile int*>(nowhere);
 }
 
-// A page of the decoded file that it does not have.
+// The page behind the only one of the artifact.
 int ReadBeyondTheFile(Stage&) {
   constexpr size_t kPage = 4096;
-  void* const map = mmap(nullptr, kPage, PROT_READ, MAP_SHARED, channel::kDecodedFd, 0);
-  return map == MAP_FAILED ? 1 : *static_cast<const volatile char*>(map);
+  void* const map = mmap(nullptr, 2 * kPage, PROT_READ, MAP_PRIVATE, channel::kArtifactFd, 0);
+  return map == MAP_FAILED ? 1 : static_cast<const volatile char*>(map)[kPage];
 }
 
 int DivideByZero(Stage&) {

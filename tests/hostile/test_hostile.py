@@ -193,7 +193,8 @@ def test_a_worker_cannot_write_past_its_grant() -> None:
     with Daemon("--worker", WORKER, "--log-level", "error", config=limits) as daemon:
         report = daemon.stub.audit(data)
     assert report.verdict == ACCEPTED, errors(report)
-    assert report.decoded_size == grant
+    # Its last write would have crossed the end, and the kernel takes whole pages of such a one.
+    assert grant - 4096 < report.decoded_size <= grant
 
 
 def test_a_hidden_name_is_reported(daemon: Attacked) -> None:

@@ -197,3 +197,23 @@ def test_bad_wire_bytes_harm_nobody(daemon: Daemon) -> None:
     for raw in held:
         raw.close()
     assert daemon.stub.audit(SMALL).verdict == ACCEPTED
+
+
+def test_large_files_run_side_by_side(daemon: Daemon) -> None:
+    """One that is not compressed does not keep what only a compressed one could use."""
+    plain = daemon.write("plain.joblib", write_joblib({"x": np.random.default_rng(0).bytes(4 << 20)}, 4))
+    try:
+        calls = [daemon.stub.future("AuditModel", pb.AuditModelRequest(path=str(plain))) for _ in range(8)]
+        assert {call.result().report.verdict for call in calls} == {ACCEPTED}
+    finally:
+        plain.unlink()
+
+
+def test_a_file_that_decodes_to_much_more(daemon: Daemon) -> None:
+    """More than is reserved at first: it is parsed again with all that a file of its size may take."""
+    size = 160 << 20
+    data = write_joblib({"x": np.zeros(size // 8), "y": np.random.default_rng(0).bytes(1 << 20)}, 4, "zlib")
+    first, whole = (128 << 20) + 4 * len(data), (128 << 20) + 1032 * len(data)
+    report = daemon.audit_bytes(data)
+    assert report.verdict == ACCEPTED, report.findings
+    assert first < report.decoded_size <= whole
