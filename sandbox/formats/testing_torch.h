@@ -45,8 +45,8 @@ struct TarMember {
   std::string name;
   std::string content;
   char type = '0';
-  std::string prefix = "";
-  std::string size = "";  // instead of the true one
+  std::string prefix = {};
+  std::string size = {};  // instead of the true one
 };
 
 // Filled up to whole records of 10 KiB.

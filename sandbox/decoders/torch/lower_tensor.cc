@@ -12,6 +12,18 @@ namespace {
 using graph::Kind;
 using graph::TensorInfo;
 
+struct Range {
+  int64_t low;
+  int64_t high;
+};
+
+// Of a quantized dtype.
+Range ZeroPoints(std::string_view dtype) {
+  if (dtype == "qint8") return {-128, 127};
+  if (dtype == "quint8") return {0, 255};
+  return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+}
+
 }  // namespace
 
 // `offset` is null where there is none: it is 0.
@@ -250,16 +262,8 @@ bool Lowering::ReadQuantizer(NodeId params, TensorInfo* info, Kind* kind) {
   if (!std::isfinite(info->scale) || info->scale <= 0) {
     return Refuse("SCHEMA", "the scale of a quantizer is not a finite number above 0");
   }
-  int64_t low = std::numeric_limits<int8_t>::min();
-  int64_t high = std::numeric_limits<int8_t>::max();
-  if (info->type == "quint8") {
-    low = 0;
-    high = std::numeric_limits<uint8_t>::max();
-  } else if (info->type == "qint32") {
-    low = std::numeric_limits<int32_t>::min();
-    high = std::numeric_limits<int32_t>::max();
-  }
-  if (info->zero_point < low || info->zero_point > high) {
+  const Range range = ZeroPoints(info->type);
+  if (info->zero_point < range.low || info->zero_point > range.high) {
     return Refuse("SCHEMA", "the zero point of a quantizer is not in the range of its dtype");
   }
   return true;

@@ -220,10 +220,10 @@ bool Lowering::BuildOrderedDict(NodeId dict, NodeId state) {
     }
     return true;
   };
-  bool plain = IsDict(b_.kind(metadata)) && keys_are_text(metadata);
+  bool plain = metadata != dict && IsDict(b_.kind(metadata)) && keys_are_text(metadata);
   for (size_t i = 1; plain && i < b_.edges(metadata).size(); i += 2) {
     const NodeId one = b_.edges(metadata)[i];
-    plain = IsDict(b_.kind(one)) && keys_are_text(one);
+    plain = one != dict && IsDict(b_.kind(one)) && keys_are_text(one);
     for (size_t j = 1; plain && j < b_.edges(one).size(); j += 2) {
       plain = IsPlain(b_.kind(b_.edges(one)[j]));
     }

@@ -267,6 +267,10 @@ TEST(TorchValuesTest, MetadataOfAStateDictStay) {
                                   Text("version") + "cbuiltins\nprint\nsssb",
                               {})),
             "STATE_RULE");
+  // They are other dicts than the one whose attribute they are.
+  EXPECT_EQ(RuleOf(LegacyFile(dict + "q\1}" + Text("_metadata") + "h\1sb", {})), "STATE_RULE");
+  EXPECT_EQ(RuleOf(LegacyFile(dict + "q\1}" + Text("_metadata") + dict + Text("") + "h\1ssb", {})),
+            "STATE_RULE");
   // Items that come later are not those that were proven.
   EXPECT_NE(RuleOf(LegacyFile(
                 dict + "}"s + Text("_metadata") + versions + "sb"s + Int(1) + Int(2) + "s", {})),

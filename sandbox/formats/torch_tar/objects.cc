@@ -69,14 +69,14 @@ bool Objects::ReadCount(uint64_t* count) {
   return true;
 }
 
-bool Objects::Add(NodeId id, Object object) {
+bool Objects::Add(NodeId id, const Object& object) {
   if (!input_.budget->ChargeHeap(kHeapPerObject)) {
     return Fail("BUDGET_HEAP", "the torch file has more objects than there is memory for");
   }
   if (b_.kind(id) != Kind::kInt || b_.int_value(id) < 0) {
     return Fail("MALFORMED", "the id of a storage or tensor is not an int from 0 on");
   }
-  if (objects_.emplace(b_.int_value(id), std::move(object)).second) return true;
+  if (objects_.emplace(b_.int_value(id), object).second) return true;
   return Fail("MALFORMED", "two storages or tensors have one id");
 }
 
@@ -119,7 +119,7 @@ bool Objects::ReadStorage() {
                             .buffer = b_.AddBuffer(object.data),
                             .elements = elements,
                             .item_size = dtype->item_size});
-  return Add(id, std::move(object));
+  return Add(id, object);
 }
 
 // (id, id of the storage that it is a part of, offset, elements)
@@ -148,7 +148,7 @@ bool Objects::ReadView(NodeId view) {
                             .buffer = b_.AddBuffer(object.data),
                             .elements = elements,
                             .item_size = storage.item_size});
-  return Add(parts[0], std::move(object));
+  return Add(parts[0], object);
 }
 
 bool Objects::ReadViews() {
@@ -223,7 +223,7 @@ bool Objects::ReadTensor() {
   tensor.type = info.type;
   Object object;
   object.node = b_.Tensor(Kind::kTensor, tensor, geometry);
-  return Add(id, std::move(object));
+  return Add(id, object);
 }
 
 Result Objects::ReadTensors(const tar::Member& member) {

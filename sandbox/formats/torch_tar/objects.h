@@ -51,7 +51,7 @@ class Objects : public torch::PersistentIds {
   bool AtEnd();
   // The storage of an INT; null with a refusal if there is none.
   Object* FindStorage(graph::NodeId id);
-  bool Add(graph::NodeId id, Object object);
+  bool Add(graph::NodeId id, const Object& object);
 
   const Input& input_;
   graph::Builder& b_;
