@@ -87,8 +87,13 @@ bool Places::Climb(const Parent& parent, std::vector<Holder>* holders,
   return true;
 }
 
-std::optional<std::vector<Holder>> Places::HoldersOf(NodeId container) {
+const std::optional<std::vector<Holder>>& Places::HoldersOf(NodeId container) {
   if (starts_.empty()) FindParents();
+  const auto it = found_.find(container);
+  return it != found_.end() ? it->second : found_.emplace(container, Find(container)).first->second;
+}
+
+std::optional<std::vector<Holder>> Places::Find(NodeId container) {
   std::vector<Holder> holders;
   std::vector<NodeId> up = {container};
   absl::flat_hash_set<NodeId> seen = {container};

@@ -27,7 +27,8 @@ class Places {
 
   // All that a container hangs from, up through lists, tuples, dict values, arrays of objects and
   // masked arrays. nullopt if one way up ends anywhere else, as at the root.
-  std::optional<std::vector<Holder>> HoldersOf(NodeId container);
+  // Found once for each container, however many names it holds.
+  const std::optional<std::vector<Holder>>& HoldersOf(NodeId container);
 
  private:
   struct Parent {
@@ -35,6 +36,7 @@ class Places {
     uint32_t place;
   };
   void FindParents();
+  std::optional<std::vector<Holder>> Find(NodeId container);
   bool Climb(const Parent& parent, std::vector<Holder>* holders, std::vector<NodeId>* up) const;
   bool ClimbCall(NodeId call, std::vector<Holder>* holders, std::vector<NodeId>* up) const;
 
@@ -43,6 +45,7 @@ class Places {
   // Parents of node n: [starts_[n], starts_[n + 1]). Made when first asked for.
   std::vector<uint32_t> starts_;
   std::vector<Parent> parents_;
+  absl::flat_hash_map<NodeId, std::optional<std::vector<Holder>>> found_;
 };
 
 }  // namespace loadlock::verify

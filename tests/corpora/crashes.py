@@ -60,7 +60,10 @@ VECTORS = {
 }
 MATRIX = sparse.random(12, 6, 0.3, random_state=0)
 OBJECTS: dict[str, Callable[[], Any]] = {
-    **{f"{form}_matrix": lambda form=form: MATRIX.asformat(form) for form in ("csr", "csc", "coo", "bsr", "dia")},
+    **{
+        f"{form}_matrix": lambda form=form: MATRIX.asformat(form)
+        for form in ("csr", "csc", "coo", "bsr", "dia")
+    },
     "BSpline": lambda: interpolate.BSpline(np.arange(8.0), np.ones(4), 3),
     "KDTree": lambda: KDTree(X),
     "BallTree(haversine)": lambda: BallTree(X[:, :2].copy(), metric="haversine"),
@@ -111,7 +114,7 @@ def _number(text: str, array: np.ndarray) -> Any:
         return getattr(limits, text) if limits else float(f"{'-' if text == 'min' else ''}1e300")
     if text == "last+1":
         return len(array)
-    number = {"2^30": 2**30, "-2^30": -(2**30)}.get(text, None)
+    number = {"2^30": 2**30, "-2^30": -(2**30)}.get(text)
     return int(text) if number is None else number
 
 
@@ -180,7 +183,11 @@ def _native_edit(part: str, mutation: str) -> Callable[[Any], Any]:
         kind, arguments, state = reduction[:3]
         if part.startswith("arg"):
             place = int(part[3:])
-            return kind, tuple(change(v, mutation) if i == place else v for i, v in enumerate(arguments)), state
+            return (
+                kind,
+                tuple(change(v, mutation) if i == place else v for i, v in enumerate(arguments)),
+                state,
+            )
         if isinstance(state, dict):
             return kind, arguments, {**state, part: change(state[part], mutation)}
         place = int(part)

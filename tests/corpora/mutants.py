@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
@@ -162,7 +160,11 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _holds_state(value: Any) -> bool:
-    return isinstance(value, BaseEstimator) or sparse.issparse(value)
+    """Estimators, and what else of scikit-learn or scipy is made of a dict: nodes, splines, scorers."""
+    if isinstance(value, type):
+        return False
+    library = type(value).__module__.partition(".")[0]
+    return library in ("sklearn", "scipy") and type(getattr(value, "__dict__", None)) is dict
 
 
 def _children(value: Any) -> list[tuple[Any, Any]]:
