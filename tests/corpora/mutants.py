@@ -34,6 +34,7 @@ from sklearn.svm import SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from .models import Model, models
+from .native_fields import record_fields
 from .tampered import dump
 
 Path = tuple[Any, ...]
@@ -114,6 +115,9 @@ def _arrays(array: np.ndarray) -> Iterator[tuple[str, Any]]:
         yield "longer", np.concatenate([array, array[-1:]])
         yield "reversed", array[::-1].copy()
         yield "same", np.repeat(array[:1], len(array), axis=0)
+    if array.dtype.names:
+        yield from record_fields(array)
+        return
     yield "objects", array.astype(object)
     if array.dtype.kind in "biuf":
         with np.errstate(all="ignore"):
@@ -142,6 +146,8 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{number}", number
     elif isinstance(value, np.ndarray) and value.ndim:
         yield from _arrays(value)
+    elif hasattr(value, "_fields"):  # of a named tuple only its parts
+        return
     elif isinstance(value, (list, tuple)):
         kind = type(value)
         yield "empty", kind()
@@ -214,8 +220,8 @@ def _replace(value: Any, path: Path, new: Any) -> Any:
     """`value` with what is at `path` replaced; tuples are made anew, the rest is changed."""
     key, rest = path[0], path[1:]
     if isinstance(value, tuple):
-        items = list(value)
-        return tuple(_replace(items, path, new))
+        items = _replace(list(value), path, new)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     inside = value.__dict__ if _holds_state(value) else value
     if not rest and new is GONE:
         del inside[key]
