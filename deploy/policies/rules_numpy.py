@@ -4,6 +4,7 @@ into a plain node; nothing of these names is ever called or imported for the art
 from __future__ import annotations
 
 from model import Entry, Policy
+from sklearn_functions import SEARCHED
 
 LOWERED = {
     "numpy.dtype": "a typestr or a record of plain fields; its pickled flags are dropped",
@@ -31,7 +32,6 @@ LOWERED = {
 
 # Named in streams as arguments of what is lowered; they stand nowhere in a graph.
 ARGUMENTS = (
-    "numpy.ndarray",
     "numpy.random._mt19937.MT19937",
     "numpy.random._pcg64.PCG64",
     "numpy.random._pcg64.PCG64DXSM",
@@ -42,6 +42,7 @@ ARGUMENTS = (
     "numpy.random.bit_generator.SeedSequence",
     "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
     "builtins.object",
+    "builtins.tuple",
 )
 
 # Types that numpy.dtype() understands: harmless under the key dtype, callable anywhere else.
@@ -79,7 +80,8 @@ POLICY = Policy(
     entries=[
         *(Entry(name, "FACTORY", "LOWERED", why=why) for name, why in LOWERED.items()),
         *(Entry(name, "NAME", why="argument of what is lowered") for name in ARGUMENTS),
-        *(Entry(name, "NAME", at=("dtype",), why="scalar type") for name in DTYPES),
+        Entry("numpy.ndarray", "NAME", at=("@MASKED_ARRAY",), why="argument of what is lowered"),
+        *(Entry(name, "NAME", at=("dtype", "@PARTIAL", *SEARCHED), why="scalar type") for name in DTYPES),
         *(Entry(name, "NAME", at=("dtype", "@DEFAULTDICT"), why="type") for name in BOTH),
         *(Entry(name, "NAME", at=("@DEFAULTDICT",), why="makes an empty one") for name in FACTORIES),
         *(Entry(name, "FACTORY", schema, why="items plain") for name, schema in CONTAINERS.items()),

@@ -9,79 +9,29 @@ sklearn_holders.
 
 from __future__ import annotations
 
-import dataclasses
-
 import sklearn_features
 import sklearn_functions
 import sklearn_holders
 import sklearn_models
 import sklearn_more
 import sklearn_transformers
-from model import Entry, Policy
+from model import Policy
 from sklearn_calls import FACTORIES, FUNCTIONS
-
-# What server/verify cannot prove: entries that need it are left out, and their estimators refused.
-MISSING = {
-    "BIRCH",
-    "BISECTING",
-    "HDBSCAN",
-    "FEATURE_LABELS",
-    "FUNCTION",
-    "DENSITY",
-    "PARTIAL",
-    "MASKED_ARRAY",
-    "MATRIX",
-    "BSPLINE",
-    "DISTRIBUTION",
-    "FROZEN_DISTRIBUTION",
-    "IMPUTER_TRIPLET",
-}
-UNPROVEN = (
-    "sklearn.cluster._birch.",
-    "sklearn.cluster._bisect_k_means.",
-    "sklearn.ensemble._stacking.",
-    "sklearn.feature_extraction.image.",
-    "sklearn.impute._iterative.",
-    "sklearn.metrics._scorer.",
-    "sklearn.model_selection.",
-    "sklearn.preprocessing._polynomial.SplineTransformer",
-    "sklearn.utils.",
-    "numpy.vectorize",
-    "numpy.clip",
-    "scipy.interpolate.",
-    "scipy.stats.",
-)
-
-
-def can_be_proven(entry: Entry) -> bool:
-    needs = {entry.schema, *entry.invariants, *(place.removeprefix("@") for place in entry.at)}
-    return not entry.name.startswith(UNPROVEN) and not needs & MISSING
-
-
-def places(entry: Entry) -> Entry:
-    """Without places in what is left out."""
-    kept = tuple(place for place in entry.at if not place.startswith(UNPROVEN))
-    return dataclasses.replace(entry, at=kept)
-
 
 POLICY = Policy(
     name="sklearn",
     description="scikit-learn 1.2 to 1.9: fitted estimators, with proven native state.",
     extends=("numpy",),
     entries=[
-        places(entry)
-        for entry in (
-            *FACTORIES,
-            *FUNCTIONS,
-            *sklearn_functions.FUNCTIONS,
-            *sklearn_holders.BY_NAME,
-            *sklearn_models.CLASSES.entries,
-            *sklearn_transformers.CLASSES.entries,
-            *sklearn_more.CLASSES.entries,
-            *sklearn_features.CLASSES.entries,
-            *sklearn_holders.CLASSES.entries,
-        )
-        if can_be_proven(entry)
+        *FACTORIES,
+        *FUNCTIONS,
+        *sklearn_functions.FUNCTIONS,
+        *sklearn_holders.BY_NAME,
+        *sklearn_models.CLASSES.entries,
+        *sklearn_transformers.CLASSES.entries,
+        *sklearn_more.CLASSES.entries,
+        *sklearn_features.CLASSES.entries,
+        *sklearn_holders.CLASSES.entries,
     ],
 )
 

@@ -105,7 +105,8 @@ add(
 )
 add(
     "sklearn.preprocessing._polynomial.SplineTransformer",
-    why="proven splines",
+    "SPLINES",
+    why="proven splines, one a feature",
     bsplines_=Rule([LIST, OBJECT], classes=["scipy.interpolate._bsplines.BSpline"]),
     degree=Rule([INT], min=0, max=20),
     extrapolation=strings("error", "constant", "linear", "continue", "periodic"),

@@ -192,6 +192,12 @@ FUNCTIONS = [
         why="left out: the class's own method is found again",
     ),
     Entry(
+        "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "NAME",
+        at=("scipy.interpolate._bsplines.BSpline._asarray",),
+        why="left out: the constructor finds it again",
+    ),
+    Entry(
         "numpy.vectorize",
         "NAME",
         at=tuple(f"{name}.{key}" for name in DISTRIBUTIONS for key in ("vecentropy", "generic_moment")),

@@ -48,15 +48,17 @@ add(
     estimators_=MANY,
     **BASE,
 )
+BUNCHES = ("sklearn.utils.Bunch", "sklearn.utils._bunch.Bunch")
 VOTING = {
     "estimators": Rule([LIST, OBJECT]),
     "estimators_": MANY,
-    "named_estimators_": Rule([DICT, OBJECT]),
+    "named_estimators_": Rule([OBJECT], classes=BUNCHES),
     "le_": made(LABEL_ENCODER),
 }
 add(
     "sklearn.ensemble._voting.{VotingClassifier,VotingRegressor}",
-    why="each part proven by itself",
+    "VOTING",
+    why="each part proven by itself, answers that are counted in range",
     voting=strings("hard", "soft"),
     **VOTING,
 )
@@ -190,6 +192,15 @@ add(
 add("sklearn.semi_supervised._self_training.SelfTrainingClassifier", why="each part proven by itself", **BASE)
 
 # Searches.
+SCORERS = (
+    *(
+        f"sklearn.metrics._scorer.{name}"
+        for name in ("_Scorer", "_PredictScorer", "_ProbaScorer", "_ThresholdScorer", "_CurveScorer")
+    ),
+    "sklearn.model_selection._classification_threshold._CurveScorer",
+)
+PASSTHROUGH = "sklearn.metrics._scorer._PassthroughScorer"
+SCORED = (*SCORERS, PASSTHROUGH, "sklearn.metrics._scorer._passthrough_scorer")
 FOUND = Rule([DICT, LIST, OBJECT], why="parameters may be listed estimators and distributions")
 add(
     [
@@ -198,6 +209,7 @@ add(
         "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
         "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
     ],
+    "SEARCH",
     why="answers as its best estimator, proven by itself",
     best_estimator_=made(),
     param_grid=FOUND,
@@ -205,8 +217,7 @@ add(
     best_params_=FOUND,
     cv_results_=FOUND,
     scoring=SCORING,
-    scorer_=Rule([OBJECT, NAME, DICT]),
-    _scorers=Rule([OBJECT, NAME, DICT]),
+    scorer_=Rule([OBJECT, NAME, DICT], classes=SCORED),
     refit=Rule([BOOL, STR]),
     cv=SPLITTING,
     _checked_cv_orig=made(),
@@ -217,14 +228,6 @@ add(
 REQUEST, METHOD = (
     f"sklearn.utils._metadata_requests.{name}" for name in ("MetadataRequest", "MethodMetadataRequest")
 )
-SCORERS = (
-    *(
-        f"sklearn.metrics._scorer.{name}"
-        for name in ("_Scorer", "_PredictScorer", "_ProbaScorer", "_ThresholdScorer", "_CurveScorer")
-    ),
-    "sklearn.model_selection._classification_threshold._CurveScorer",
-)
-PASSTHROUGH = "sklearn.metrics._scorer._PassthroughScorer"
 SCORER = {
     "_score_func": Rule([NAME]),
     "_kwargs": Rule([DICT]),
@@ -315,6 +318,10 @@ BY_NAME = [
         "BY_NAME_AND_PARAMS",
         "IMPUTER_TRIPLET",
         why="a named tuple of a column, columns, an estimator",
+    ),
+    *(
+        Entry(name, "BY_NAME_AND_PARAMS", "BUNCH", why="a dict of listed objects or plain values")
+        for name in BUNCHES
     ),
     Entry("functools.partial", "FACTORY", "PARTIAL", why="of check_array alone, with listed keywords"),
     Entry(

@@ -126,6 +126,7 @@ add(
     left=any_of(BISECTION),
     right=any_of(BISECTION),
     center=Rule([ARRAY, OBJECT], classes=["numpy.matrix"]),
+    score=Rule(NUMBER, why="no method: of the bisection itself"),
 )
 add("sklearn.cluster._dbscan.DBSCAN", why=PLAIN, metric=DISTANCE, components_=SPARSE_OR_ARRAY)
 add(

@@ -92,11 +92,12 @@ add("sklearn.preprocessing._encoders.OrdinalEncoder", "ORDINAL", why=PLAIN, **CA
 FUNCTION = Rule([NONE, NAME])
 add(
     "sklearn.preprocessing._function_transformer.FunctionTransformer",
-    why="only listed ufuncs, without arguments",
-    func=FUNCTION,
+    "FUNCTION",
+    why="only listed functions; arguments for numpy.clip alone",
+    func=Rule([NONE, NAME, OBJECT]),
     inverse_func=FUNCTION,
-    kw_args=Rule([NONE]),
-    inv_kw_args=Rule([NONE]),
+    kw_args=Rule([NONE, DICT]),
+    inv_kw_args=Rule([NONE, DICT]),
     feature_names_out=strings("one-to-one", none=True),
 )
 add("sklearn.impute._base.MissingIndicator", why=PLAIN)

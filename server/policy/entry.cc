@@ -47,6 +47,7 @@ bool IsByName(Schema schema) {
     case Schema::kDistribution:
     case Schema::kFrozenDistribution:
     case Schema::kImputerTriplet:
+    case Schema::kBunch:
       return true;
     default:
       return false;

@@ -33,6 +33,7 @@ constexpr std::array kSchemas = {
     Named<Schema>{"DISTRIBUTION", Schema::kDistribution},
     Named<Schema>{"FROZEN_DISTRIBUTION", Schema::kFrozenDistribution},
     Named<Schema>{"IMPUTER_TRIPLET", Schema::kImputerTriplet},
+    Named<Schema>{"BUNCH", Schema::kBunch},
 };
 
 constexpr std::array kInvariants = {
@@ -64,6 +65,9 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"ISOTONIC", Invariant::kIsotonic},
     Named<Invariant>{"FUNCTION", Invariant::kFunction},
     Named<Invariant>{"DENSITY", Invariant::kDensity},
+    Named<Invariant>{"SPLINES", Invariant::kSplines},
+    Named<Invariant>{"SEARCH", Invariant::kSearch},
+    Named<Invariant>{"VOTING", Invariant::kVoting},
 };
 
 template <typename T, size_t n>

@@ -44,6 +44,8 @@ enum class Schema {
   kFrozenDistribution,
   // The named tuple of IterativeImputer.
   kImputerTriplet,
+  // sklearn.utils.Bunch: a dict whose items are attributes too.
+  kBunch,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.
@@ -88,6 +90,12 @@ enum class Invariant {
   kFunction,
   // A tree over as many columns as the features.
   kDensity,
+  // One spline a feature, each of as many columns.
+  kSplines,
+  // Parameters that a fit sets.
+  kSearch,
+  // Answers that are counted by numpy's bincount.
+  kVoting,
 };
 
 // The schema of a class whose state is a model in its library's own format; kNone for others. Made

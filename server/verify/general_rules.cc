@@ -76,10 +76,11 @@ absl::string_view KeyRuleBroken(absl::string_view key) {
     if (absl::StartsWith(key, prefix)) return "SHADOWS_CLASS_ATTRIBUTE";
   }
   if (key == "_skl_callbacks") return "SHADOWS_CLASS_ATTRIBUTE";
-  if (std::find(kMethods.begin(), kMethods.end(), key) != kMethods.end()) {
-    return "SHADOWS_CLASS_ATTRIBUTE";
-  }
-  return "";
+  return IsMethodName(key) ? "SHADOWS_CLASS_ATTRIBUTE" : "";
+}
+
+bool IsMethodName(absl::string_view key) {
+  return std::find(kMethods.begin(), kMethods.end(), key) != kMethods.end();
 }
 
 Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {

@@ -16,6 +16,9 @@ namespace loadlock::verify {
 // notebooks render.
 absl::string_view KeyRuleBroken(absl::string_view key);
 
+// True of the methods that callers of a model call by name, which no state may hide.
+bool IsMethodName(absl::string_view key);
+
 // What the general rules want of a value under a key.
 struct Demand {
   // The value that takes its place; absent: it may stay.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/verify/class_lines.h"
 #include "server/verify/dropped_names.h"
 #include "server/verify/general_rules.h"
+#include "server/verify/places.h"
 
 namespace loadlock::verify {
 namespace {
@@ -49,15 +49,7 @@ bool Permits(const policy::CompiledEntry& entry, Use use) {
 class NameChecker {
  public:
   NameChecker(const Scope& scope, Findings* findings)
-      : scope_(scope), findings_(findings), lines_(scope) {
-    const View& view = scope.view();
-    for (NodeId id = 0; id < view.size(); ++id) {
-      const v1::NodeKind kind = view.kind(id);
-      const absl::Span<const uint32_t> operands = view.operands(id);
-      if (kind == v1::NODE_KIND_OBJECT && operands[2] != kAbsent) owners_[operands[2]] = id;
-      if (kind == v1::NODE_KIND_CALL) owners_[operands[1]] = id;
-    }
-  }
+      : scope_(scope), findings_(findings), lines_(scope), places_(&scope) {}
 
   void Run() {
     const View& view = scope_.view();
@@ -165,30 +157,75 @@ class NameChecker {
     bool allowed = false;
     // A line that lets it stand there would do: no schema and no rule of the class objects.
     bool open = false;
+    // A rule of the attribute names exactly this.
+    bool by_rule = false;
   };
 
-  Place PlaceOf(NodeId global, NodeId parent, uint32_t index) const {
+  Place PlaceOf(NodeId global, NodeId parent, uint32_t index) {
     const View& view = scope_.view();
-    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
-    const auto owner = parent == kAbsent ? owners_.end() : owners_.find(parent);
-    // A container that is used a second time may stand anywhere.
-    if (owner == owners_.end() || scope_.topology().references[parent] != 1) return {};
-    const policy::CompiledEntry* user = scope_.EntryOfInstance(owner->second);
-    if (view.kind(owner->second) == v1::NODE_KIND_CALL) {
-      if (user == nullptr || user->schema() == policy::Schema::kNone) return {};
-      const absl::string_view schema = policy::Name(user->schema());
-      return {absl::StrCat("@", schema), entry != nullptr && entry->MayStandInSchema(schema),
-              false};
-    }
+    if (parent == kAbsent) return {};
+    const NodeId owner = places_.OwnerOf(parent);
+    if (owner == kAbsent) return NestedPlaceOf(global, parent);
+    // A state that is used a second time may stand anywhere.
+    if (scope_.topology().references[parent] != 1) return {};
+    if (view.kind(owner) == v1::NODE_KIND_CALL) return HeldBy(global, {owner, ""});
     const Mapping state(view, Value::Node(parent));
     if (!state.ok() || !state.str_keys()) return {};
     const bool pairs = view.kind(parent) != v1::NODE_KIND_DICT_STR;
     if (pairs && index % 2 == 0) return {};
     const absl::string_view key = state.str_key(pairs ? index / 2 : index);
-    const std::string class_name = view.FullName(view.operands(owner->second)[0]);
-    return {absl::StrCat(class_name, ".", key),
-            entry != nullptr && entry->MayStandAt(class_name, key),
-            RulesLetNameStand(user, key, view.FullName(global))};
+    Place place = HeldBy(global, {owner, key});
+    const policy::CompiledEntry* user = scope_.EntryOfInstance(owner);
+    place.open = RulesLetNameStand(user, key, view.FullName(global));
+    return place;
+  }
+
+  // In lists and dicts of attributes: every attribute must let it stand, and have a rule that lets
+  // it be a container.
+  Place NestedPlaceOf(NodeId global, NodeId parent) {
+    const std::optional<std::vector<Holder>>& holders = places_.HoldersOf(parent);
+    if (!holders || holders->empty()) return {};
+    Place first = HeldBy(global, holders->front());
+    for (const Holder& holder : *holders) {
+      first.allowed = first.allowed && MayHoldNames(holder) && HeldBy(global, holder).allowed;
+    }
+    first.by_rule = false;
+    return first;
+  }
+
+  bool MayHoldNames(const Holder& holder) const {
+    if (scope_.view().kind(holder.owner) == v1::NODE_KIND_CALL) return true;
+    const policy::CompiledEntry* user = scope_.EntryOfInstance(holder.owner);
+    const policy::CompiledRule* rule = user == nullptr ? nullptr : user->FindRule(holder.key);
+    return rule != nullptr && rule->kinds != 0 &&
+           (rule->AllowsKind(v1::VALUE_KIND_LIST) || rule->AllowsKind(v1::VALUE_KIND_DICT));
+  }
+
+  Place HeldBy(NodeId global, const Holder& holder) const {
+    const View& view = scope_.view();
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    const policy::CompiledEntry* user = scope_.EntryOfInstance(holder.owner);
+    if (view.kind(holder.owner) == v1::NODE_KIND_CALL) {
+      if (user == nullptr || user->schema() == policy::Schema::kNone) return {};
+      const absl::string_view schema = policy::Name(user->schema());
+      return {absl::StrCat("@", schema), entry != nullptr && entry->MayStandInSchema(schema), false,
+              false};
+    }
+    const std::string cls = view.FullName(view.operands(holder.owner)[0]);
+    return {absl::StrCat(cls, ".", holder.key),
+            entry != nullptr && entry->MayStandAt(cls, holder.key), false,
+            NamesClass(user, holder.key, view.FullName(global))};
+  }
+
+  // The rule of the key lists this very class as a name: the splitter that a repeated one makes.
+  static bool NamesClass(const policy::CompiledEntry* user, absl::string_view key,
+                         absl::string_view name) {
+    const policy::CompiledRule* rule = user == nullptr ? nullptr : user->FindRule(key);
+    if (rule == nullptr || rule->kinds != 1U << static_cast<uint32_t>(v1::VALUE_KIND_NAME)) {
+      return false;
+    }
+    const auto& classes = rule->proto->classes();
+    return std::find(classes.begin(), classes.end(), name) != classes.end();
   }
 
   // The class that __pyx_unpickle_X takes is X, which later versions call: a factory as a value,
@@ -209,6 +246,7 @@ class NameChecker {
     const Place place = PlaceOf(global, parent, index);
     if (place.allowed && Permits(*entry, Use::kValue)) return;
     if (IsOwnLoss(entry, place.text) || IsDefaultOfDict(entry, place.text)) return;
+    if (place.by_rule && entry != nullptr && entry->trust() == v1::TRUST_NEW_DICT) return;
     if (!FirstTime(global, Use::kValue)) return;
     const std::string name = scope_.view().FullName(global);
     std::string allow;
@@ -237,8 +275,7 @@ class NameChecker {
   const Scope& scope_;
   Findings* findings_;
   ClassLines lines_;
-  // OBJECT by its state and CALL by its arguments.
-  absl::flat_hash_map<NodeId, NodeId> owners_;
+  Places places_;
   absl::flat_hash_set<std::pair<uint32_t, Use>> reported_;
 };
 

@@ -1,4 +1,4 @@
-// Attributes that are left out.
+// Attributes that are left out, references back, and names in containers.
 #include "server/verify/state_edges.h"
 
 #include <gtest/gtest.h>
@@ -10,6 +10,8 @@ namespace {
 
 constexpr char kBoosting[] =
     "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier";
+constexpr char kSearch[] = "sklearn.model_selection._search.GridSearchCV";
+constexpr char kLeaf[] = "sklearn.cluster._birch._CFNode";
 constexpr char kBinarizer[] = "sklearn.preprocessing._label.MultiLabelBinarizer";
 
 Maker BoundMethod(const std::string& name) {
@@ -44,6 +46,47 @@ TEST(Dropped, PayloadsInItAreRefused) {
     EXPECT_TRUE(Refused(OutcomeOf(Obj(kBoosting, {{"_raw_predict", hidden}})), "NAME_NOT_LISTED"));
   }
 }
+
+TEST(Names, InContainersTheyMayStandWhereTheAttributeLetsThem) {
+  const Maker score = Name("sklearn.feature_selection._univariate_selection.f_classif");
+  const auto grid = [](const Maker& value) {
+    return Obj(kSearch, {{"param_grid", List({Dict({{"score_func", List({value, None()})}})})}});
+  };
+  EXPECT_EQ(OutcomeOf(grid(score)), "ACCEPTED");
+  EXPECT_TRUE(Refused(OutcomeOf(grid(Name("posix.system"))), "NAME_NOT_LISTED"));
+  EXPECT_TRUE(Refused(OutcomeOf(grid(Name("sklearn.cluster._kmeans._kmeans_single_lloyd"))),
+                      "NAME_NOT_HERE"));
+  EXPECT_TRUE(Refused(OutcomeOf(grid(Name(kSearch))), "NAME_NOT_HERE"));
+  EXPECT_TRUE(Refused(OutcomeOf(List({score})), "NAME_NOT_HERE"));
+}
+
+TEST(Names, ARepeatedSplitterNamesItsOwn) {
+  const std::string split = "sklearn.model_selection._split.";
+  const auto repeated = [&](const std::string& name) {
+    return OutcomeOf(Obj(split + "RepeatedKFold", {{"cv", Name(split + name)}}));
+  };
+  EXPECT_EQ(repeated("KFold"), "ACCEPTED");
+  EXPECT_TRUE(Refused(repeated("ShuffleSplit"), "NAME_NOT_HERE"));
+}
+
+// Two leaves that refer to each other; `key` is how the first refers to the second.
+std::string TwoLeaves(const std::string& key) {
+  Draft draft;
+  const NodeId cls = Name(kLeaf)(draft);
+  // The object comes after its state, which refers to it.
+  const NodeId first = draft.graph().kinds_size() + 3;
+  const NodeId second_state =
+      draft.Node(v1::NODE_KIND_DICT_STR, {draft.String("prev_leaf_"), first});
+  const NodeId second =
+      draft.Node(v1::NODE_KIND_OBJECT, {cls, kAbsent, second_state, kAbsent, kAbsent});
+  const NodeId first_state = draft.Node(v1::NODE_KIND_DICT_STR, {draft.String(key), second});
+  const NodeId root =
+      draft.Node(v1::NODE_KIND_OBJECT, {cls, kAbsent, first_state, kAbsent, kAbsent});
+  EXPECT_EQ(root, first);
+  return Outcome(VerifyDraft(draft, root));
+}
+
+TEST(Back, AListOfLeavesMayGoBothWays) { EXPECT_EQ(TwoLeaves("next_leaf_"), "ACCEPTED"); }
 
 // Without any reference back, a cycle of objects stays one.
 TEST(Back, OtherCyclesAreRefused) {

@@ -52,6 +52,14 @@ std::optional<int64_t> Dimension(const Scope& scope, const Instance& object,
   return static_cast<int64_t>(*size);
 }
 
+// Numbers, or instances of the rule's classes: such cannot be called.
+bool HoldsNoMethod(const CompiledRule& rule) {
+  const auto bit = [](v1::ValueKind kind) { return 1U << static_cast<uint32_t>(kind); };
+  const uint32_t numbers = bit(v1::VALUE_KIND_INT) | bit(v1::VALUE_KIND_FLOAT);
+  const uint32_t objects = rule.proto->classes().empty() ? 0 : bit(v1::VALUE_KIND_OBJECT);
+  return rule.kinds != 0 && (rule.kinds & ~(numbers | objects)) == 0;
+}
+
 }  // namespace
 
 StateChecker::StateChecker(const Scope* scope, Findings* findings, std::vector<Edit>* edits)
@@ -120,7 +128,8 @@ bool StateChecker::CheckKey(const Instance& object, uint32_t index) {
     return true;
   }
   const absl::string_view broken = KeyRuleBroken(key);
-  if (!broken.empty()) {
+  // Classes that are no estimators may have data by the name of an estimator's method.
+  if (!broken.empty() && !(IsMethodName(key) && rule != nullptr && HoldsNoMethod(*rule))) {
     return Refuse(
         object, broken, key,
         absl::StrCat("state key '", Safe(key), "' is never allowed: ",

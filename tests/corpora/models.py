@@ -40,6 +40,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 
+from .more_models import more
+
 PROTOCOLS = (2, 3, 4, 5)
 COMPRESSORS = ("none", "zlib", "gzip", "bz2", "lzma", "xz", "lz4")
 
@@ -52,6 +54,8 @@ class Model:
     fitted: Any
     inputs: Any
     methods: tuple[str, ...]
+    # What to train on further, if it can be.
+    target: Any = None
 
     def answers(self, model: Any) -> dict[str, Any]:
         return {method: getattr(model, method)(self.inputs) for method in self.methods}
@@ -197,6 +201,8 @@ def models(words: int = 300) -> Iterator[Model]:
     yield from _text(words)
     yield from _trees(X, y, rows)
     yield from _others(X, y, rows)
+    for made in more(X, y, rows):
+        yield Model(*made)
 
 
 def write_joblib(thing: Any, protocol: int, compressor: str = "none") -> bytes:

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import load_iris
 from sklearn.dummy import DummyClassifier
@@ -36,6 +34,7 @@ from sklearn.svm import SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from .models import Model, models
+from .native_fields import record_fields
 from .tampered import dump
 
 Path = tuple[Any, ...]
@@ -116,6 +115,9 @@ def _arrays(array: np.ndarray) -> Iterator[tuple[str, Any]]:
         yield "longer", np.concatenate([array, array[-1:]])
         yield "reversed", array[::-1].copy()
         yield "same", np.repeat(array[:1], len(array), axis=0)
+    if array.dtype.names:
+        yield from record_fields(array)
+        return
     yield "objects", array.astype(object)
     if array.dtype.kind in "biuf":
         with np.errstate(all="ignore"):
@@ -144,6 +146,8 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{number}", number
     elif isinstance(value, np.ndarray) and value.ndim:
         yield from _arrays(value)
+    elif hasattr(value, "_fields"):  # of a named tuple only its parts
+        return
     elif isinstance(value, (list, tuple)):
         kind = type(value)
         yield "empty", kind()
@@ -162,7 +166,11 @@ def _values(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _holds_state(value: Any) -> bool:
-    return isinstance(value, BaseEstimator) or sparse.issparse(value)
+    """Estimators, and what else of scikit-learn or scipy is made of a dict: nodes, splines, scorers."""
+    if isinstance(value, type):
+        return False
+    library = type(value).__module__.partition(".")[0]
+    return library in ("sklearn", "scipy") and type(getattr(value, "__dict__", None)) is dict
 
 
 def _children(value: Any) -> list[tuple[Any, Any]]:
@@ -212,8 +220,8 @@ def _replace(value: Any, path: Path, new: Any) -> Any:
     """`value` with what is at `path` replaced; tuples are made anew, the rest is changed."""
     key, rest = path[0], path[1:]
     if isinstance(value, tuple):
-        items = list(value)
-        return tuple(_replace(items, path, new))
+        items = _replace(list(value), path, new)
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     inside = value.__dict__ if _holds_state(value) else value
     if not rest and new is GONE:
         del inside[key]

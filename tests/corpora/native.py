@@ -151,5 +151,7 @@ NATIVE: tuple[tuple[str, type, Callable[[], Iterator[tuple[str, Edit]]]], ...] =
     ("boosting", Tree, tree_edits),
     ("knn-kd_tree", KDTree, neighbour_tree_edits),
     ("knn-ball_tree", BallTree, neighbour_tree_edits),
+    ("density-kd_tree", KDTree, neighbour_tree_edits),
+    ("density-ball_tree", BallTree, neighbour_tree_edits),
     ("kmeans-state", np.random.RandomState, random_state_edits),
 )

@@ -22,7 +22,7 @@ from scipy.interpolate import interp1d
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from . import tampered_histograms
+from . import tampered_histograms, tampered_holders, tampered_parts
 from .case import Case, case
 from .models import models
 from .native import NATIVE, Edit
@@ -313,7 +313,7 @@ def columns_and_labels() -> Iterator[tuple[str, str, Callable[[Any], None], tupl
 
 EDITS = (
     general_rules, linear_state, text_and_codes, neighbours_and_clusters, support_vectors, forests,
-    columns_and_labels, tampered_histograms.edits,
+    columns_and_labels, tampered_histograms.edits, tampered_holders.edits, tampered_parts.edits,
 )  # fmt: skip
 
 
@@ -321,11 +321,15 @@ def cases() -> Iterator[Case]:
     good = {model.name: model.fitted for model in models()}
     for generator in EDITS:
         for model, name, change, rules in generator():
+            if model not in good:  # of a later scikit-learn
+                continue
             broken = copy.deepcopy(good[model])
             change(broken)
             for writer in WRITERS:
                 yield case(f"{model}-{name}-{writer}", dump(broken, {}, writer), *rules)
-    for model, kind, edits in NATIVE:
+    for model, kind, edits in (*NATIVE, *tampered_holders.NATIVE):
+        if model not in good:
+            continue
         for name, edit in edits():
             for writer in WRITERS:
                 yield case(

@@ -5,6 +5,7 @@ Reads `NAME PATH` lines, answers each by one line: refused, failed (to rebuild),
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import sys
@@ -15,11 +16,12 @@ import loadlock
 import numpy as np
 from scipy import sparse
 
+from corpora import crashes
 from corpora.mutants import all_models
 
 METHODS = (
     "predict", "predict_proba", "decision_function", "transform", "score_samples", "decision_path",
-    "kneighbors", "apply",
+    "kneighbors", "apply", "dbscan_clustering", "staged_predict",
 )  # fmt: skip
 # So that what runs out of bounds or grows without end fails here and not on the machine.
 MEMORY = 6 << 30
@@ -39,7 +41,9 @@ def use(model: Any, inputs: Any) -> str:
     for method in METHODS:
         for rows in (inputs, repeated(inputs)):
             try:
-                answer = getattr(model, method)(rows)
+                answer = getattr(model, method)(0.5 if method == "dbscan_clustering" else rows)
+                if method == "staged_predict":
+                    answer = list(answer)
                 if sparse.issparse(answer):
                     answer.toarray()
             except AttributeError:
@@ -49,12 +53,20 @@ def use(model: Any, inputs: Any) -> str:
     return verdict
 
 
+def train(model: Any, inputs: Any, target: Any) -> None:
+    """More training where there is any, after all answers; an error is as good as a success."""
+    if hasattr(model, "partial_fit"):
+        count = len(inputs) if isinstance(inputs, list) else inputs.shape[0]
+        with contextlib.suppress(Exception):
+            model.partial_fit(inputs, None if target is None else target[:count])
+
+
 def main(address: str) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what verbose models print is no answer
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    found = all_models()
+    found = {**all_models(), **crashes.models()}
     with loadlock.Client(address) as client:
         print("ready", file=answers)
         for line in sys.stdin:
@@ -67,7 +79,9 @@ def main(address: str) -> None:
                 text = str(error).replace("\n", " ")[:200]
                 print("failed", type(error).__name__, text, file=answers)
             else:
-                print(use(model, found[name].inputs), file=answers)
+                verdict = use(model, found[name].inputs)
+                train(model, found[name].inputs, found[name].target)
+                print(verdict, file=answers)
 
 
 main(sys.argv[1])

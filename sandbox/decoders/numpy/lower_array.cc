@@ -36,9 +36,9 @@ graph::NodeId Lowering::Reconstruct(absl::Span<const NodeId> args) {
                     (b_.kind(args[2]) == Kind::kBytes && b_.buffer(args[2]).data.size() == 1 &&
                      b_.buffer(args[2]).data[0] == 'b');
   if (!is_b) return Fail("SCHEMA", "_reconstruct is called with other arguments than numpy writes");
+  if (IsGlobal(b_, args[0], "numpy", "matrix")) return b_.Pending(kMatrix, {args[0]});
   if (!IsGlobal(b_, args[0], "numpy", "ndarray")) {
-    return Fail("SCHEMA",
-                "subclasses of ndarray (matrix, recarray, MaskedArray) are not supported");
+    return Fail("SCHEMA", "subclasses of ndarray but matrix (recarray, ...) are not supported");
   }
   return b_.Pending(kArray, {});
 }
@@ -144,6 +144,16 @@ bool Lowering::BuildArray(NodeId node, NodeId state_tuple) {
   const NodeId array = ArrayOver(state[2], state[1], fortran == Kind::kTrue, b_.buffer(state[4]));
   if (array == graph::kNoNode) return false;
   b_.Become(node, array);
+  return true;
+}
+
+// A call of numpy.matrix with its array, which is how a graph holds one.
+bool Lowering::BuildMatrix(NodeId node, NodeId state) {
+  const NodeId cls = b_.edges(node)[0];
+  const NodeId array = b_.Pending(kArray, {});
+  if (!BuildArray(array, state)) return false;
+  if (b_.kind(array) != Kind::kNdArray) return Refuse("DTYPE", "a matrix of objects");
+  b_.Become(node, b_.Call(cls, b_.Tuple({array})));
   return true;
 }
 

@@ -83,6 +83,8 @@ bool Lowering::Build(NodeId node, NodeId state) {
   switch (b_.node(node).detail) {
     case kArray:
       return BuildArray(node, state);
+    case kMatrix:
+      return BuildMatrix(node, state);
     case kBitGen:
       return BuildBitGenerator(node, state);
     case kGenerator:

@@ -68,7 +68,7 @@ class Lowering {
 
  private:
   using NodeId = graph::NodeId;
-  enum Pending : uint16_t { kArray = 1, kBitGen, kGenerator, kRandomState };
+  enum Pending : uint16_t { kArray = 1, kMatrix, kBitGen, kGenerator, kRandomState };
 
   NodeId Dtype(absl::Span<const NodeId> args);
   bool BuildDtype(NodeId node, NodeId state);
@@ -80,6 +80,7 @@ class Lowering {
 
   NodeId Reconstruct(absl::Span<const NodeId> args);
   bool BuildArray(NodeId node, NodeId state);
+  bool BuildMatrix(NodeId node, NodeId state);
   bool BuildObjectArray(NodeId node, std::vector<int64_t> shape, NodeId list);
   NodeId FromBuffer(absl::Span<const NodeId> args);
   NodeId Scalar(absl::Span<const NodeId> args);

@@ -140,6 +140,38 @@ TEST(Arrays, OfProtocol2AreDecoded) {
   EXPECT_EQ(outcome.graph.buffer_sources(0), v1::BUFFER_SOURCE_DECODED);
 }
 
+// _reconstruct(another class, (0,), b'b'), not built yet.
+Asm& Reconstructed(Asm& a, const std::string& cls) {
+  a.Global("numpy.core.multiarray", "_reconstruct").Global("numpy", cls);
+  return a.Int(0).Op(0x85).Bytes("b").Op(0x87).Op('R');
+}
+
+TEST(Arrays, AMatrixIsACallWithItsArray) {
+  Asm a;
+  EXPECT_EQ(Text(State(Reconstructed(a, "matrix"), 3, "xyz")),
+            "#0=call(<numpy.matrix>, (#1=array(dtype('|u1'), C, (3), 78797a))){list=-, dict=-, "
+            "state=-}");
+  Asm twice;
+  State(State(Reconstructed(twice, "matrix"), 3, "xyz"), 3, "xyz");
+  EXPECT_EQ(Rule(twice), "BUILD_TWICE");
+  Asm bare;
+  EXPECT_EQ(Rule(Reconstructed(bare, "matrix")), "STATE_RULE");
+  Asm short_one;
+  EXPECT_EQ(Rule(State(Reconstructed(short_one, "matrix"), 3, "x")), "ARRAY_BOUNDS");
+  Asm objects;
+  Reconstructed(objects, "matrix")
+      .Raw("(")
+      .Int(1)
+      .Int(1)
+      .Op(0x85)
+      .Dtype("O8", "|")
+      .Op(0x89)
+      .Raw("]Natb");
+  EXPECT_EQ(Rule(objects), "DTYPE");
+  Asm other;
+  EXPECT_EQ(Rule(State(Reconstructed(other, "recarray"), 3, "xyz")), "SCHEMA");
+}
+
 TEST(Arrays, OfObjectsKeepTheirList) {
   Asm a;
   a.Reconstruct().Raw("(").Int(1).Int(2).Op(0x85).Dtype("O8", "|").Op(0x89).Raw(

@@ -66,8 +66,11 @@ bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {
   if (std::find(std::begin(values), std::end(values) - 1, graph::kNoNode) != std::end(values) - 1) {
     return Fail("SCHEMA", "the state of joblib's wrapper lacks a key");
   }
-  if (b_.kind(subclass) != Kind::kGlobal || b_.global(subclass).module != "numpy" ||
-      (b_.global(subclass).name != "ndarray" && b_.global(subclass).name != "memmap")) {
+  const bool of_numpy = b_.kind(subclass) == Kind::kGlobal && b_.global(subclass).module == "numpy";
+  const bool matrix = of_numpy && b_.global(subclass).name == "matrix" &&
+                      (b_.kind(dtype) != Kind::kDtype || b_.text(dtype) != "|O");
+  if (!matrix && (!of_numpy || (b_.global(subclass).name != "ndarray" &&
+                                b_.global(subclass).name != "memmap"))) {
     return FailName("SCHEMA", "an array of another class than ndarray (not supported)", subclass);
   }
   if (b_.kind(order) != Kind::kStr || (b_.text(order) != "C" && b_.text(order) != "F")) {
@@ -80,7 +83,12 @@ bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {
   // The memo may still name the wrapper; it never becomes the array there, in joblib neither.
   b_.Mark(wrapper, graph::kFlagBuilt);
   stack_.Drop(1);
-  return ReadRawArray(dtype, shape, b_.text(order) == "F", alignment);
+  if (!ReadRawArray(dtype, shape, b_.text(order) == "F", alignment)) return false;
+  if (!matrix) return true;
+  const NodeId array = stack_.Peek(0);
+  stack_.Drop(1);
+  Push(b_.Call(subclass, b_.Tuple({array})));
+  return true;
 }
 
 bool Machine::ReadRawArray(NodeId dtype, NodeId shape, bool fortran, NodeId alignment) {

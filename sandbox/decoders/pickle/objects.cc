@@ -204,7 +204,8 @@ bool Machine::OpObj() {
 }
 
 // copyreg._reconstructor(cls, base, state): base.__new__(cls, state). A dict or list subclass
-// gets the items; any other base than object would run its __init__.
+// gets the items; a named tuple its parts, which its own __new__ takes as arguments. Any other base
+// than object would run its __init__.
 bool Machine::PushReconstructed(NodeId cls, NodeId base, NodeId state) {
   if (b_.kind(base) != Kind::kGlobal || b_.global(base).module != "builtins") return false;
   const std::string_view name = b_.global(base).name;
@@ -212,9 +213,10 @@ bool Machine::PushReconstructed(NodeId cls, NodeId base, NodeId state) {
   const bool plain = name == "object" && kind == Kind::kNone;
   const bool dict = name == "dict" && kind == Kind::kDict;
   const bool list = name == "list" && kind == Kind::kList;
-  if (!plain && !dict && !list) return false;
-  if (!PushInstance(cls, b_.Tuple({}))) return false;
-  if (plain || b_.exhausted()) return true;
+  const bool tuple = name == "tuple" && kind == Kind::kTuple;
+  if (!plain && !dict && !list && !tuple) return false;
+  if (!PushInstance(cls, tuple ? state : b_.Tuple({}))) return false;
+  if (plain || tuple || b_.exhausted()) return true;
   if (b_.kind(stack_.Peek(0)) != Kind::kObject) return false;
   const absl::Span<const NodeId> view = b_.edges(state);
   const std::vector<NodeId> items(view.begin(), view.end());

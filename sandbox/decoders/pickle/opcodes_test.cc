@@ -201,6 +201,8 @@ TEST(Opcodes, Instances) {
             "#0=call(<m.C>, ()){list=-, dict=#1={1: 2, 3: 4}, state=-}");
   EXPECT_EQ(Text("ccopyreg\n_reconstructor\n(cm\nB\ncbuiltins\ndict\n}K\x01Nst\x52."),
             "#0=new(<m.B>, ()){list=-, dict=#1={1: None}, state=-}");
+  EXPECT_EQ(Text("ccopyreg\n_reconstructor\n(cm\nB\nc__builtin__\ntuple\n(K\x01NttR."),
+            Text("cm\nB\n(K\x01Nt\x81."));
 }
 
 TEST(Opcodes, AnEmptyBatchOfKeysLeavesNoTrace) {

@@ -132,6 +132,15 @@ Check CheckFeatureLabels(const Scope& scope, const Instance& model) {
       return Broken{"labels_", "a label is no cluster"};
     }
   }
+  // Names are made for as many columns as these say.
+  for (const absl::string_view key : {"n_clusters_", "_n_features_out"}) {
+    const std::optional<Value> number = model.Get(key);
+    if (!number) continue;
+    const std::optional<int64_t> clusters = scope.Int(*number);
+    if (!clusters || *clusters < 1 || *clusters > static_cast<int64_t>(labels->size())) {
+      return Broken{key, "there are not as many clusters"};
+    }
+  }
   return std::nullopt;
 }
 

@@ -48,6 +48,12 @@ std::optional<Array> Thresholds(const Scope& scope, const Instance& model, absl:
   return array;
 }
 
+std::optional<int64_t> IntAttribute(const Scope& scope, const Instance& object,
+                                    absl::string_view key) {
+  const std::optional<Value> value = object.Get(key);
+  return value ? scope.Int(*value) : std::nullopt;
+}
+
 double FloatAt(const Array& array, uint64_t i) {
   return array.dtype.itemsize == 4 ? array.At<float>(i) : array.At<double>(i);
 }
@@ -55,6 +61,11 @@ double FloatAt(const Array& array, uint64_t i) {
 }  // namespace
 
 Check CheckFunction(const Scope& scope, const Instance& transformer) {
+  const std::optional<Value> function = transformer.Get("func");
+  if (function && scope.KindOf(*function) == v1::VALUE_KIND_OBJECT &&
+      !scope.CallOf(*function, policy::Schema::kPartial)) {
+    return Broken{"func", "the function is an object, and no partial of check_array"};
+  }
   if (Check broken = CheckArguments(scope, transformer, "func", "kw_args")) return broken;
   return CheckArguments(scope, transformer, "inverse_func", "inv_kw_args");
 }
@@ -90,6 +101,40 @@ Check CheckDensity(const Scope& scope, const Instance& model) {
     if (!number || !std::isfinite(*number) || *number <= 0) {
       return Broken{"bandwidth_", "the bandwidth is not above 0"};
     }
+  }
+  return std::nullopt;
+}
+
+Check CheckSplines(const Scope& scope, const Instance& model) {
+  const std::optional<Value> value = model.Get("bsplines_");
+  if (!value) return std::nullopt;
+  const Sequence splines(scope.view(), *value);
+  const std::optional<int64_t> features = IntAttribute(scope, model, "n_features_in_");
+  const std::optional<int64_t> degree = IntAttribute(scope, model, "degree");
+  if (!splines.ok() || splines.size() == 0 || features != int64_t{splines.size()} || !degree) {
+    return Broken{"bsplines_", "the splines are not one a feature"};
+  }
+  std::optional<int64_t> columns;
+  for (uint32_t i = 0; i < splines.size(); ++i) {
+    const std::optional<Instance> spline = scope.InstanceOf(splines[i]);
+    if (!spline || spline->entry->schema() != policy::Schema::kBSpline ||
+        IntAttribute(scope, *spline, "k") != degree) {
+      return Broken{"bsplines_", "a spline is none of the model's degree"};
+    }
+    // scipy 1.15 renamed what it stores.
+    std::optional<Value> c = spline->Get("_c");
+    if (!c) c = spline->Get("c");
+    const std::optional<Array> coefficients = c ? scope.ArrayOf(*c) : std::nullopt;
+    if (!coefficients || coefficients->rank() != 2 ||
+        coefficients->shape[1] != columns.value_or(coefficients->shape[1])) {
+      return Broken{"bsplines_", "the splines have not as many columns as each other"};
+    }
+    columns = coefficients->shape[1];
+  }
+  // One less a feature without include_bias.
+  const std::optional<int64_t> width = IntAttribute(scope, model, "n_features_out_");
+  if (!width || (*width != *features * *columns && *width != *features * (*columns - 1))) {
+    return Broken{"n_features_out_", "the output is not as wide as the splines make it"};
   }
   return std::nullopt;
 }

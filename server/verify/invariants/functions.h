@@ -1,4 +1,4 @@
-// FUNCTION, ISOTONIC, DENSITY: what is called or interpolated with an artifact's numbers.
+// FUNCTION, ISOTONIC, DENSITY, SPLINES: what is called or interpolated with an artifact's numbers.
 #ifndef LOADLOCK_SERVER_VERIFY_INVARIANTS_FUNCTIONS_H_
 #define LOADLOCK_SERVER_VERIFY_INVARIANTS_FUNCTIONS_H_
 
@@ -6,13 +6,17 @@
 
 namespace loadlock::verify {
 
-// FunctionTransformer: arguments only for numpy.clip, and these only bounds. `out` and `where` of
+// FunctionTransformer: of objects only check_array's partial is called (names go by their places);
+// arguments only for numpy.clip, and these only bounds. `out` and `where` of
 // a ufunc would write into arrays.
 Check CheckFunction(const Scope& scope, const Instance& transformer);
 // IsotonicRegression, whose __setstate__ makes an interp1d from its thresholds.
 Check CheckIsotonic(const Scope& scope, const Instance& model);
 // KernelDensity: tree_ has as many columns as there are features.
 Check CheckDensity(const Scope& scope, const Instance& model);
+// SplineTransformer: one BSpline (proven by itself) a feature, all of one degree and number of
+// columns, and an output as wide as these make it.
+Check CheckSplines(const Scope& scope, const Instance& model);
 
 }  // namespace loadlock::verify
 

@@ -13,6 +13,7 @@
 #include "server/verify/invariants/mlp.h"
 #include "server/verify/invariants/neighbors.h"
 #include "server/verify/invariants/polynomial.h"
+#include "server/verify/invariants/searches.h"
 #include "server/verify/invariants/svm.h"
 #include "server/verify/invariants/text.h"
 #include "server/verify/invariants/tree.h"
@@ -77,6 +78,12 @@ Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invaria
       return CheckFunction(scope, object);
     case policy::Invariant::kDensity:
       return CheckDensity(scope, object);
+    case policy::Invariant::kSplines:
+      return CheckSplines(scope, object);
+    case policy::Invariant::kSearch:
+      return CheckSearch(scope, object);
+    case policy::Invariant::kVoting:
+      return CheckVoting(scope, object);
   }
   return Broken{"", "an invariant that loadlock does not know"};
 }

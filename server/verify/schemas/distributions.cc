@@ -72,8 +72,9 @@ Check CheckFrozenDistribution(const Scope& scope, const Instance& object) {
   }
   const Sequence args(scope.view(), object.Get("args").value_or(*dist));
   const Mapping keywords(scope.view(), object.Get("kwds").value_or(*dist));
-  if (!args.ok() || !keywords.ok() || !keywords.str_keys() ||
-      args.size() + keywords.size() > kMaxParameters) {
+  const std::optional<Value> given = object.Get("args");
+  if (!args.ok() || !given || scope.KindOf(*given) != v1::VALUE_KIND_TUPLE || !keywords.ok() ||
+      !keywords.str_keys() || args.size() + keywords.size() > kMaxParameters) {
     return Broken{"args", "args and kwds are no few parameters"};
   }
   for (uint32_t i = 0; i < args.size(); ++i) {
@@ -135,7 +136,8 @@ Check CheckImputerTriplet(const Scope& scope, const Instance& object) {
     if (!column || *column < 0) return Broken{"", "a column of a triplet is out of range"};
   }
   const std::optional<Instance> estimator = scope.InstanceOf(args[2]);
-  if (!estimator || estimator->entry->trust() != v1::TRUST_NEW_DICT) {
+  if (!estimator || (estimator->entry->trust() != v1::TRUST_NEW_DICT &&
+                     estimator->entry->trust() != v1::TRUST_NEW_SETSTATE)) {
     return Broken{"", "the third of a triplet is no estimator"};
   }
   return std::nullopt;

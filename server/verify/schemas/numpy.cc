@@ -35,7 +35,8 @@ bool IsKeyword(const Scope& scope, absl::string_view key, Value value) {
 // The number of elements of a tuple of sizes; nullopt unless it is one.
 std::optional<int64_t> Elements(const Scope& scope, Value value) {
   const Sequence sizes(scope.view(), value);
-  if (!sizes.ok() || sizes.size() > kMaxDimensions) return std::nullopt;
+  if (scope.KindOf(value) != v1::VALUE_KIND_TUPLE || sizes.size() > kMaxDimensions)
+    return std::nullopt;
   int64_t elements = 1;
   for (uint32_t i = 0; i < sizes.size(); ++i) {
     const std::optional<int64_t> size = scope.Int(sizes[i]);

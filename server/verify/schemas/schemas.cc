@@ -46,6 +46,7 @@ Check CheckCall(const Scope& scope, NodeId call) {
     case policy::Schema::kDistribution:
     case policy::Schema::kFrozenDistribution:
     case policy::Schema::kImputerTriplet:
+    case policy::Schema::kBunch:
       break;
   }
   return Broken{"", "this name is never called"};
@@ -63,6 +64,8 @@ Check CheckByName(const Scope& scope, const Instance& object) {
       return CheckFrozenDistribution(scope, object);
     case policy::Schema::kImputerTriplet:
       return CheckImputerTriplet(scope, object);
+    case policy::Schema::kBunch:
+      return CheckBunch(scope, object);
     default:
       return Broken{"", "this class is not built by name"};
   }

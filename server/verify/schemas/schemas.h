@@ -36,6 +36,8 @@ Check CheckDistribution(const Scope& scope, const Instance& object);
 Check CheckFrozenDistribution(const Scope& scope, const Instance& object);
 Check CheckBSpline(const Scope& scope, const Instance& object);
 Check CheckImputerTriplet(const Scope& scope, const Instance& object);
+// Bunch(), then SETITEMS: a dict whose items are attributes too (bunch.cc).
+Check CheckBunch(const Scope& scope, const Instance& object);
 // defaultdict, Counter, deque (containers.cc).
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from .composed import Composed
 from .data import data
@@ -85,7 +86,7 @@ def ensembles() -> Iterator[Composed]:
     for name, init in inits.items():
         yield (
             f"GradientBoostingRegressor-init-{name}",
-            lambda init=init: make("GradientBoostingRegressor", init=init),
+            lambda init=init: make("GradientBoostingRegressor", init=clone(init)),
             "",
             "numbers",
         )
@@ -95,11 +96,12 @@ def ensembles() -> Iterator[Composed]:
         "bayes": make("GaussianNB"),
         "forest": make("RandomForestClassifier"),
     }
+    # Fitted in place, so that each model needs its own.
     for name, init in inits.items():
         for targets in ("binary", "text"):
             yield (
                 f"GradientBoostingClassifier-init-{name}-{targets}",
-                lambda init=init: make("GradientBoostingClassifier", init=init),
+                lambda init=init: make("GradientBoostingClassifier", init=clone(init)),
                 "",
                 targets,
             )
