@@ -33,6 +33,8 @@ constexpr std::array kSchemas = {
     Named<Schema>{"DISTRIBUTION", Schema::kDistribution},
     Named<Schema>{"FROZEN_DISTRIBUTION", Schema::kFrozenDistribution},
     Named<Schema>{"IMPUTER_TRIPLET", Schema::kImputerTriplet},
+    Named<Schema>{"PATH", Schema::kPath},
+    Named<Schema>{"DATETIME", Schema::kDateTime},
 };
 
 constexpr std::array kInvariants = {
@@ -64,6 +66,13 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"ISOTONIC", Invariant::kIsotonic},
     Named<Invariant>{"FUNCTION", Invariant::kFunction},
     Named<Invariant>{"DENSITY", Invariant::kDensity},
+    Named<Invariant>{"MODULE", Invariant::kModule},
+    Named<Invariant>{"RECURRENT", Invariant::kRecurrent},
+    Named<Invariant>{"ATTENTION", Invariant::kAttention},
+    Named<Invariant>{"TRANSFORMER", Invariant::kTransformer},
+    Named<Invariant>{"PARAMETER_CONTAINER", Invariant::kParameterContainer},
+    Named<Invariant>{"NO_TENSORS", Invariant::kNoTensors},
+    Named<Invariant>{"OPTIMIZER", Invariant::kOptimizer},
 };
 
 template <typename T, size_t n>

@@ -170,6 +170,7 @@ class NameChecker {
   Place PlaceOf(NodeId global, NodeId parent, uint32_t index) const {
     const View& view = scope_.view();
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    if (entry != nullptr && entry->MayStandAnywhere()) return {"*", true, false};
     const auto owner = parent == kAbsent ? owners_.end() : owners_.find(parent);
     // A container that is used a second time may stand anywhere.
     if (owner == owners_.end() || scope_.topology().references[parent] != 1) return {};

@@ -36,6 +36,9 @@ Check CheckDistribution(const Scope& scope, const Instance& object);
 Check CheckFrozenDistribution(const Scope& scope, const Instance& object);
 Check CheckBSpline(const Scope& scope, const Instance& object);
 Check CheckImputerTriplet(const Scope& scope, const Instance& object);
+// pathlib and datetime (python.cc).
+Check CheckPath(const Scope& scope, NodeId call);
+Check CheckDateTime(const Scope& scope, NodeId call);
 // defaultdict, Counter, deque (containers.cc).
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
 
