@@ -7,7 +7,7 @@
 Rule 2 of the trust model (no state key that is an attribute of the class) needs every attribute
 of every class in every supported version. They are kept in sets by the class that defines them,
 so that a set like that of BaseEstimator stands once. A version that is not installed here is as
-it was read last.
+it was read last; torch is read by torch_attributes.py alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import review
 import rules_boosters
 import rules_numpy
 import rules_sklearn
+import rules_torch
 
 # Runs in each interpreter: names of classes on stdin, attributes by defining class on stdout.
 PROBE = r"""
@@ -52,6 +53,9 @@ print(json.dumps(found))
 """
 HERE = pathlib.Path(__file__).parent
 READ = HERE / "attributes"
+READ_TORCH = READ / "torch"
+# Of the class of all tensors, which has no entry: server/verify asks for it.
+TENSOR = "torch.Tensor"
 
 
 def probe(python: str, names: list[str]) -> None:
@@ -79,20 +83,28 @@ def names(policy: model.Policy) -> list[str]:
     ]
 
 
-def fill(policy: model.Policy, base: model.Policy | None = None) -> list[str]:
-    """Adds the attribute sets that `base` lacks to the policy; returns the versions that were read."""
+def fill(
+    policy: model.Policy,
+    base: model.Policy | None = None,
+    read: pathlib.Path = READ,
+    keep: frozenset[str] = frozenset(),
+) -> list[str]:
+    """Adds the attribute sets that `base` lacks to the policy, and those to keep; returns the versions
+    that were read."""
     entries = [entry for entry in policy.entries if entry.name in set(names(policy))]
     listed = {entry.name for entry in entries}
     sets: dict[str, set[str]] = defaultdict(set)
     uses: dict[str, set[str]] = defaultdict(set)
     versions: dict[str, list[str]] = defaultdict(list)
     missing: set[str] = set()
-    for path in sorted(READ.glob("*.json"), key=by_version):
+    for path in sorted(read.glob("*.json"), key=by_version):
         found = json.loads(path.read_text())
         for library in sorted({name.partition(".")[0] for name in found["classes"] if name in listed}):
             known = library.replace("sklearn", "scikit-learn")
+            if known not in found["versions"]:
+                continue  # Python's own.
             versions[known].append(found["versions"][known])
-        missing.update(name for name in found["estimators"] if name not in listed)
+        missing.update(name for name in found.get("estimators", ()) if name not in listed)
         for name, bases in found["classes"].items():
             if name in listed:
                 uses[name].update(bases)
@@ -104,7 +116,7 @@ def fill(policy: model.Policy, base: model.Policy | None = None) -> list[str]:
         entry.sets = sorted(owner for owner in uses[entry.name] if sets[owner])
     if base is None and missing:
         print("estimators without an entry:", *sorted(missing))
-    used = {owner for entry in entries for owner in entry.sets}
+    used = {owner for entry in entries for owner in entry.sets} | keep
     known_sets = base.sets if base else {}
     policy.sets = {name: keys for name, keys in sets.items() if name in used and name not in known_sets}
     return [f"{library} {', '.join(numbers)}" for library, numbers in sorted(versions.items())]
@@ -119,19 +131,22 @@ def main() -> None:
     versions = {
         "sklearn": fill(rules_sklearn.POLICY),
         "boosters": fill(rules_boosters.POLICY, rules_sklearn.POLICY),
+        "torch": fill(rules_torch.POLICY, read=READ_TORCH, keep=frozenset({TENSOR})),
     }
     for policy, source in (
         (rules_numpy.POLICY, "rules_numpy.py"),
         (rules_sklearn.POLICY, "rules_sklearn.py"),
         (rules_boosters.POLICY, "rules_boosters.py"),
+        (rules_torch.POLICY, "rules_torch.py"),
         (rules_sklearn.DEFAULT, "rules_sklearn.py"),
     ):
         header = [f"Written by generate.py from {source}; change the rules there."]
         if policy.sets:
             header.append(f"Class attributes of {', '.join(versions[policy.name])}.")
         (HERE / f"{policy.name}.textproto").write_text(model.write(policy, header))
-    everything = (rules_numpy.POLICY, rules_sklearn.POLICY, rules_boosters.POLICY)
-    (HERE / "REVIEW.md").write_text(review.sheet(everything, versions["sklearn"] + versions["boosters"]))
+    everything = (rules_numpy.POLICY, rules_sklearn.POLICY, rules_boosters.POLICY, rules_torch.POLICY)
+    read = [version for versions_read in versions.values() for version in versions_read]
+    (HERE / "REVIEW.md").write_text(review.sheet(everything, read))
 
 
 if __name__ == "__main__":

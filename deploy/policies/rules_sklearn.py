@@ -38,7 +38,7 @@ POLICY = Policy(
 DEFAULT = Policy(
     name="default",
     description="What is used when a request names no policy.",
-    extends=("sklearn", "boosters"),
+    extends=("sklearn", "boosters", "torch"),
 )
 
 # "Defining class.attribute": class attributes that real fitted states hold under the same name,

@@ -22,18 +22,22 @@ absl::Status Wrong(const v1::Entry& entry, const v1::StateRule& rule, absl::stri
   return Wrong(entry, absl::StrCat("state rule \"", rule.key(), "\": ", what));
 }
 
+// For names without behaviour, as dtypes are.
+constexpr absl::string_view kAnywhere = "*";
+
 // The place must say where a name may stand, so that it is never allowed everywhere.
 absl::Status CheckPlaces(const v1::Entry& entry) {
   if (!entry.at().empty() && entry.trust() != v1::TRUST_NAME) {
     return Wrong(entry, "only a TRUST_NAME may have places (at)");
   }
   for (const std::string& at : entry.at()) {
+    if (at == kAnywhere) continue;
     if (absl::StartsWith(at, "@")) {
       if (!ParseSchema(absl::string_view(at).substr(1))) {
         return Wrong(entry, absl::StrCat("at \"", at, "\" names no schema"));
       }
     } else if (!IsIdentifier(at) && !IsDottedName(at)) {
-      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key or @SCHEMA"));
+      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key, @SCHEMA or *"));
     }
   }
   return absl::OkStatus();
@@ -226,6 +230,10 @@ bool CompiledEntry::MayStandAt(absl::string_view class_name, absl::string_view k
     }
   }
   return false;
+}
+
+bool CompiledEntry::MayStandAnywhere() const {
+  return trust() == v1::TRUST_NAME && at_.contains(kAnywhere);
 }
 
 bool CompiledEntry::OnlyInClasses() const {

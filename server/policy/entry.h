@@ -63,6 +63,8 @@ class CompiledEntry {
   bool IsForbidden(absl::string_view key) const;
   // True if the name may be the value of `key` in the state of `class_name`.
   bool MayStandAt(absl::string_view class_name, absl::string_view key) const;
+  // True if the name may be a value wherever one may stand ("*").
+  bool MayStandAnywhere() const;
   // A name whose every place is one attribute of one class: without that object it is nowhere.
   bool OnlyInClasses() const;
   // True if the name may be an argument of a factory of this schema ("@SCHEMA").

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "loadlock/v1/policy.pb.h"
@@ -42,6 +43,11 @@ class CompiledPolicy {
   const CompiledEntry* Find(absl::string_view module, absl::string_view attribute) const;
   // By "module.attribute", split at the last dot.
   const CompiledEntry* Find(absl::string_view full_name) const;
+  // The keys of an attribute set; null if there is none of this name.
+  const absl::flat_hash_set<absl::string_view>* FindAttributes(absl::string_view set) const {
+    const auto it = sets_.find(set);
+    return it == sets_.end() ? nullptr : it->second.get();
+  }
 
  private:
   CompiledPolicy() = default;

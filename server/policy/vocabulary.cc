@@ -34,6 +34,8 @@ constexpr std::array kSchemas = {
     Named<Schema>{"FROZEN_DISTRIBUTION", Schema::kFrozenDistribution},
     Named<Schema>{"IMPUTER_TRIPLET", Schema::kImputerTriplet},
     Named<Schema>{"BUNCH", Schema::kBunch},
+    Named<Schema>{"PATH", Schema::kPath},
+    Named<Schema>{"DATETIME", Schema::kDateTime},
 };
 
 constexpr std::array kInvariants = {
@@ -68,6 +70,13 @@ constexpr std::array kInvariants = {
     Named<Invariant>{"SPLINES", Invariant::kSplines},
     Named<Invariant>{"SEARCH", Invariant::kSearch},
     Named<Invariant>{"VOTING", Invariant::kVoting},
+    Named<Invariant>{"MODULE", Invariant::kModule},
+    Named<Invariant>{"RECURRENT", Invariant::kRecurrent},
+    Named<Invariant>{"ATTENTION", Invariant::kAttention},
+    Named<Invariant>{"TRANSFORMER", Invariant::kTransformer},
+    Named<Invariant>{"PARAMETER_CONTAINER", Invariant::kParameterContainer},
+    Named<Invariant>{"NO_TENSORS", Invariant::kNoTensors},
+    Named<Invariant>{"OPTIMIZER", Invariant::kOptimizer},
 };
 
 template <typename T, size_t n>

@@ -46,6 +46,10 @@ enum class Schema {
   kImputerTriplet,
   // sklearn.utils.Bunch: a dict whose items are attributes too.
   kBunch,
+  // pathlib's classes over strings, without a look at the disk.
+  kPath,
+  // datetime's datetime, date and timedelta.
+  kDateTime,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.
@@ -96,6 +100,17 @@ enum class Invariant {
   kSearch,
   // Answers that are counted by numpy's bincount.
   kVoting,
+  // torch.nn.Module: what is registered, and nothing that is called.
+  kModule,
+  // LSTM, GRU, RNN; MultiheadAttention; Transformer and its parts; ParameterList and -Dict; modules
+  // that may register no tensor.
+  kRecurrent,
+  kAttention,
+  kTransformer,
+  kParameterContainer,
+  kNoTensors,
+  // State tensors of the shape of their parameter.
+  kOptimizer,
 };
 
 // The schema of a class whose state is a model in its library's own format; kNone for others. Made

@@ -12,6 +12,10 @@
 #include "server/verify/names.h"
 #include "server/verify/schemas/schemas.h"
 #include "server/verify/state_rules.h"
+#include "server/verify/torch/modules.h"
+#include "server/verify/torch/nodes.h"
+#include "server/verify/torch/optimizer.h"
+#include "server/verify/torch/structure.h"
 
 namespace loadlock::verify {
 namespace {
@@ -23,6 +27,8 @@ class GraphChecker {
         view_(scope.view()),
         findings_(findings),
         states_(&scope, findings, edits),
+        torch_(&scope, findings),
+        module_paths_(&scope),
         hash_cost_(&scope) {}
 
   void Check() {
@@ -40,13 +46,24 @@ class GraphChecker {
           break;
         case v1::NODE_KIND_SET:
         case v1::NODE_KIND_FROZENSET:
-          CheckHashed(id, 1);
+          CheckHashed(id, 0, 1);
           break;
         case v1::NODE_KIND_DICT:
         case v1::NODE_KIND_ORDERED_DICT:
-          CheckHashed(id, 2);
+          CheckHashed(id, 0, 2);
+          CheckGroups(id);
+          break;
+        case v1::NODE_KIND_STATE_DICT:
+          // The metadata stand before the items.
+          CheckHashed(id, 1, 2);
+          CheckGroups(id);
+          torch_.CheckNode(id);
+          break;
+        case v1::NODE_KIND_DICT_STR:
+          CheckGroups(id);
           break;
         default:
+          if (torch::IsTorchKind(view_.kind(id))) torch_.CheckNode(id);
           break;
       }
     }
@@ -84,10 +101,24 @@ class GraphChecker {
              schema == policy::Schema::kXgboost ? CheckXgboost(scope_, *object)
                                                 : CheckLightgbm(scope_, *object));
     }
+    CheckAsModule(*object);
     for (const policy::Invariant invariant : object->entry->invariants()) {
       Report(id, absl::StrCat("INVARIANT_", policy::Name(invariant)), object->entry->name(),
              CheckInvariant(scope_, *object, invariant));
     }
+  }
+
+  // A class that a person listed with one line is a module as well, if it looks like one.
+  void CheckAsModule(const Instance& object) {
+    if (!torch::LooksLikeModule(object)) return;
+    const auto invariants = object.entry->invariants();
+    const absl::string_view rule = "INVARIANT_MODULE";
+    const std::string& name = object.entry->name();
+    if (std::find(invariants.begin(), invariants.end(), policy::Invariant::kModule) ==
+        invariants.end()) {
+      Report(object.node, rule, name, torch::CheckModule(scope_, object));
+    }
+    Report(object.node, rule, name, module_paths_.CheckWays(object));
   }
 
   void CheckCalled(NodeId id) {
@@ -97,10 +128,15 @@ class GraphChecker {
     Report(id, tree ? "INVARIANT_TREE" : "SCHEMA", entry->name(), CheckCall(scope_, id));
   }
 
+  // What an optimizer's load_state_dict() takes, wherever it stands.
+  void CheckGroups(NodeId id) {
+    Report(id, "INVARIANT_OPTIMIZER", "", torch::CheckSavedOptimizer(scope_, id));
+  }
+
   // Members of a set and keys of a dict are hashed and compared: never instances, whose
   // methods those would be.
-  void CheckHashed(NodeId id, uint32_t stride) {
-    const absl::Span<const uint32_t> operands = view_.operands(id);
+  void CheckHashed(NodeId id, size_t first, uint32_t stride) {
+    const absl::Span<const uint32_t> operands = view_.operands(id).subspan(first);
     for (size_t i = 0; i < operands.size(); i += stride) {
       if (!IsHashable(operands[i])) {
         findings_->Error(id, {"STATE_RULE", "a key or member is no plain value", "", "", ""});
@@ -131,7 +167,8 @@ class GraphChecker {
         return view_.kind(id) == v1::NODE_KIND_FROZENSET &&
                scope_.topology().holds_instance[id] == 0;
       default:
-        return view_.kind(id) == v1::NODE_KIND_COMPLEX ||
+        // A tensor is hashed and compared by its identity.
+        return torch::IsTensor(view_.kind(id)) || view_.kind(id) == v1::NODE_KIND_COMPLEX ||
                view_.kind(id) == v1::NODE_KIND_ELLIPSIS || view_.kind(id) == v1::NODE_KIND_SCALAR;
     }
   }
@@ -140,6 +177,8 @@ class GraphChecker {
   const View& view_;
   Findings* findings_;
   StateChecker states_;
+  torch::NodeChecker torch_;
+  torch::ModulePaths module_paths_;
   HashCost hash_cost_;
 };
 

@@ -65,6 +65,7 @@ class DroppedNames {
   void CheckName(const StateEdge& edge, NodeId parent, NodeId global, bool used) {
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
     const std::string& cls = edge.entry->name();
+    if (entry != nullptr && entry->MayStandAnywhere() && !used) return;
     if (entry != nullptr && entry->MayStandAt(cls, edge.key) && (!used || IsPlain(parent))) return;
     if (entry != nullptr && used && MayBeUsed(parent, *entry)) return;
     const std::string name = scope_.view().FullName(global);

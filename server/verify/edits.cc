@@ -138,8 +138,7 @@ class Rewriter {
       operands.assign(old.begin(), old.end());
       const Children children = view_.children(id);
       for (uint32_t i = 0; i < children.count; ++i) {
-        const size_t place =
-            static_cast<size_t>(children.begin - old.data()) + size_t{i} * children.stride;
+        const size_t place = static_cast<size_t>(children.begin - old.data()) + children.Place(i);
         if (operands[place] != kAbsent) operands[place] = numbers_[operands[place]];
       }
       AddNode(view_.kind(id), operands);

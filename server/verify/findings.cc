@@ -67,9 +67,18 @@ std::string Step(const View& view, NodeId parent, uint32_t place, bool attribute
       if (attributes && text) return absl::StrCat(".", Safe(*text, kMaxKeyBytes));
       return Subscript(view, key);
     }
+    case v1::NODE_KIND_STATE_DICT:
+      if (place == 0) return "<metadata>";
+      return place % 2 == 1 ? "<key>"
+                            : Subscript(view, Value::Node(view.operands(parent)[place - 1]));
     case v1::NODE_KIND_OBJECT:
     case v1::NODE_KIND_CALL:
       return InstanceStep(place);
+    case v1::NODE_KIND_PARAMETER:
+    case v1::NODE_KIND_TENSOR_WITH_STATE:
+      return place == 1 ? "<state>" : "";
+    case v1::NODE_KIND_SPARSE_TENSOR:
+      return absl::StrCat("<part ", place, ">");
     case v1::NODE_KIND_NDARRAY:
     case v1::NODE_KIND_SCALAR:
       return "<dtype>";

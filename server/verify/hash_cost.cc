@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/verify/python_hash.h"
+#include "server/verify/torch/structure.h"
 
 namespace loadlock::verify {
 namespace {
@@ -71,6 +72,10 @@ HashCost::Key HashCost::Plain(Value value) const {
               python::HashText({reinterpret_cast<const char*>(bytes.data()), bytes.size()})};
     }
     default:
+      // A tensor by where it lies, as any object is; alignment leaves the low bits out.
+      if (torch::IsTensor(view.kind(value.index))) {
+        return {1, python::HashInt(int64_t{value.index})};
+      }
       // Singletons, each by where it lies.
       return {1, python::HashInt(view.kind(value.index))};
   }

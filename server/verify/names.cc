@@ -163,6 +163,8 @@ class NameChecker {
 
   Place PlaceOf(NodeId global, NodeId parent, uint32_t index) {
     const View& view = scope_.view();
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    if (entry != nullptr && entry->MayStandAnywhere()) return {"*", true, false};
     if (parent == kAbsent) return {};
     const NodeId owner = places_.OwnerOf(parent);
     if (owner == kAbsent) return NestedPlaceOf(global, parent);

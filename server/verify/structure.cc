@@ -6,6 +6,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "server/verify/dtype.h"
+#include "server/verify/torch/structure.h"
 
 namespace loadlock::verify {
 namespace {
@@ -134,6 +135,10 @@ class Checker {
 
   bool CheckOperands(NodeId id) {
     const absl::Span<const uint32_t> operands = view_.operands(id);
+    if (torch::IsTorchKind(view_.kind(id))) {
+      what_ = torch::WhyUnsound(view_, id);
+      return what_.empty();
+    }
     switch (view_.kind(id)) {
       case v1::NODE_KIND_LIST:
       case v1::NODE_KIND_TUPLE:
@@ -256,6 +261,12 @@ class Checker {
   bool CheckInstance(absl::Span<const uint32_t> operands) {
     if (!KindIs(operands[0], v1::NODE_KIND_GLOBAL)) return Fail("the callee is no name");
     if (operands[1] != kAbsent && !IsTupleKind(view_.kind(operands[1]))) return Fail("arguments");
+    for (const size_t part : {2, 4}) {
+      // Places among its children are not those of a dict.
+      if (operands[part] != kAbsent && KindIs(operands[part], v1::NODE_KIND_STATE_DICT)) {
+        return Fail("a dict with attributes as state or items");
+      }
+    }
     if (operands[3] != kAbsent && !IsListKind(view_.kind(operands[3]))) return Fail("list items");
     if (operands[4] != kAbsent && !IsDictKind(view_.kind(operands[4]))) return Fail("dict items");
     return true;

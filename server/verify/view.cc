@@ -59,6 +59,8 @@ Children View::children(NodeId id) const {
     case v1::NODE_KIND_OBJECT:
     case v1::NODE_KIND_CALL:
     case v1::NODE_KIND_GENERATOR:
+    case v1::NODE_KIND_TENSOR_WITH_STATE:
+    case v1::NODE_KIND_STATE_DICT:
       return {all.data(), 1, size};
     case v1::NODE_KIND_DICT_STR:
       return {all.data() + size / 2, 1, size / 2};
@@ -69,9 +71,20 @@ Children View::children(NodeId id) const {
     case v1::NODE_KIND_OBJECT_NDARRAY:
     case v1::NODE_KIND_SCALAR:
     case v1::NODE_KIND_RANDOM_STATE:
+    case v1::NODE_KIND_TENSOR:
+    case v1::NODE_KIND_QUANTIZED_TENSOR:
       return {all.data(), 1, size == 0 ? 0U : 1U};
     case v1::NODE_KIND_BIT_GENERATOR:
       return {all.data() + 1, 1, size < 2 ? 0U : 1U};
+    case v1::NODE_KIND_SPARSE_TENSOR:
+      // [layout, flags, rank, first size, then the tensors].
+      return size < 4 ? Children{} : Children{all.data() + 4, 1, size - 4};
+    case v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR:
+      // [storage, dtype, rank, first number, scales, zero points, axis].
+      return size < 7 ? Children{} : Children{all.data(), 1, 3, 3};
+    case v1::NODE_KIND_PARAMETER:
+      // [tensor, requires_grad, state].
+      return size < 3 ? Children{} : Children{all.data(), 2, 2};
     default:
       return {};
   }
@@ -100,7 +113,7 @@ bool IsTupleKind(v1::NodeKind kind) {
 bool IsDictKind(v1::NodeKind kind) {
   return kind == v1::NODE_KIND_DICT || kind == v1::NODE_KIND_DICT_STR ||
          kind == v1::NODE_KIND_ORDERED_DICT || kind == v1::NODE_KIND_DICT_STR_INT ||
-         kind == v1::NODE_KIND_DICT_STR_FLOAT;
+         kind == v1::NODE_KIND_DICT_STR_FLOAT || kind == v1::NODE_KIND_STATE_DICT;
 }
 
 Sequence::Sequence(const View& view, Value value) {
@@ -146,10 +159,13 @@ Mapping::Mapping(const View& view, Value value) : view_(&view) {
   // kAbsent: an object without state.
   if (!value.is_node() || value.index == kAbsent || !IsDictKind(view.kind(value.index))) return;
   kind_ = view.kind(value.index);
-  operands_ = view.operands(value.index).data();
+  // The metadata stand before the items.
+  const size_t first = kind_ == v1::NODE_KIND_STATE_DICT ? 1 : 0;
+  operands_ = view.operands(value.index).data() + first;
   ok_ = true;
   const bool packed = kind_ == v1::NODE_KIND_DICT_STR_INT || kind_ == v1::NODE_KIND_DICT_STR_FLOAT;
-  count_ = packed ? operands_[2] : static_cast<uint32_t>(view.operands(value.index).size() / 2);
+  count_ = packed ? operands_[2]
+                  : static_cast<uint32_t>((view.operands(value.index).size() - first) / 2);
   str_keys_ = view.Spend(count_);
   if (packed || kind_ == v1::NODE_KIND_DICT_STR) return;
   for (uint32_t i = 0; i < count_ && str_keys_; ++i) str_keys_ = view.Str(key(i)).has_value();

@@ -27,8 +27,12 @@ struct Children {
   const uint32_t* begin = nullptr;
   uint32_t stride = 1;
   uint32_t count = 0;
+  // Operands of other kinds between the first child and the others.
+  uint32_t gap = 0;
 
-  NodeId operator[](uint32_t i) const { return begin[size_t{i} * stride]; }
+  // Place of a child behind `begin`.
+  size_t Place(uint32_t i) const { return size_t{i} * stride + (i == 0 ? 0 : gap); }
+  NodeId operator[](uint32_t i) const { return begin[Place(i)]; }
 };
 
 // A value: a node, or an element of a pool that a packed container refers to.
@@ -94,7 +98,7 @@ class View {
 
 bool IsListKind(v1::NodeKind kind);
 bool IsTupleKind(v1::NodeKind kind);
-// DICT, DICT_STR* and ORDERED_DICT.
+// DICT, DICT_STR*, ORDERED_DICT and STATE_DICT.
 bool IsDictKind(v1::NodeKind kind);
 
 // A list, tuple, set or frozenset, packed or not; empty for anything else.
@@ -120,7 +124,9 @@ class Mapping {
   Mapping(const View& view, Value value);
   bool ok() const { return ok_; }
   // An OrderedDict, not a dict.
-  bool ordered() const { return kind_ == v1::NODE_KIND_ORDERED_DICT; }
+  bool ordered() const {
+    return kind_ == v1::NODE_KIND_ORDERED_DICT || kind_ == v1::NODE_KIND_STATE_DICT;
+  }
   // True if every key is an exact str; false too once the view is exhausted.
   bool str_keys() const { return str_keys_; }
   uint32_t size() const { return count_; }

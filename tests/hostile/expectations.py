@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .tensor_expectations import TENSORS
+
 OK = "ACCEPTED"
 PROTOCOL = "WORKER_PROTOCOL"
 SYSCALL = "WORKER_KILLED_SYSCALL"
@@ -394,5 +396,6 @@ EXPECTED: dict[str, Expected] = (
     | _names()
     | _models()
     | _boosters()
+    | {name: Expected(rule, says) for name, (rule, says) in TENSORS.items()}
     | _work()
 )

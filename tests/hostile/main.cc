@@ -48,8 +48,8 @@ int Perform(std::string_view name, Stage& stage) {
       if (act.name == name) return act.perform(stage);
     }
   }
-  for (const auto lies :
-       {ResultLies(), ColumnLies(), NameLies(), ModelLies(), BoosterLies(), WorkLies()}) {
+  for (const auto lies : {ResultLies(), ColumnLies(), NameLies(), ModelLies(), BoosterLies(),
+                          TensorLies(), WorkLies()}) {
     for (const Lie& lie : lies) {
       if (lie.name == name) return TellLie(lie, stage);
     }

@@ -47,6 +47,8 @@ std::span<const Lie> NameLies();
 std::span<const Lie> ModelLies();
 // boosters.cc: records of native models that the libraries must never be handed.
 std::span<const Lie> BoosterLies();
+// tensors.cc: views, indices, attributes and modules of torch that reach beyond what is theirs.
+std::span<const Lie> TensorLies();
 // work.cc: small graphs that would take a careless checker for ever.
 std::span<const Lie> WorkLies();
 

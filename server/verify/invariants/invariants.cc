@@ -17,6 +17,9 @@
 #include "server/verify/invariants/svm.h"
 #include "server/verify/invariants/text.h"
 #include "server/verify/invariants/tree.h"
+#include "server/verify/torch/layers.h"
+#include "server/verify/torch/modules.h"
+#include "server/verify/torch/optimizer.h"
 
 namespace loadlock::verify {
 
@@ -84,6 +87,20 @@ Check CheckInvariant(const Scope& scope, const Instance& object, policy::Invaria
       return CheckSearch(scope, object);
     case policy::Invariant::kVoting:
       return CheckVoting(scope, object);
+    case policy::Invariant::kModule:
+      return torch::CheckModule(scope, object);
+    case policy::Invariant::kRecurrent:
+      return torch::CheckRecurrent(scope, object);
+    case policy::Invariant::kAttention:
+      return torch::CheckAttention(scope, object);
+    case policy::Invariant::kTransformer:
+      return torch::CheckTransformer(scope, object);
+    case policy::Invariant::kParameterContainer:
+      return torch::CheckParameterContainer(scope, object);
+    case policy::Invariant::kNoTensors:
+      return torch::CheckNoTensors(scope, object);
+    case policy::Invariant::kOptimizer:
+      return torch::CheckOptimizer(scope, object);
   }
   return Broken{"", "an invariant that loadlock does not know"};
 }

@@ -37,6 +37,10 @@ Check CheckCall(const Scope& scope, NodeId call) {
       return CheckMaskedArray(scope, call);
     case policy::Schema::kMatrix:
       return CheckMatrix(scope, call);
+    case policy::Schema::kPath:
+      return CheckPath(scope, call);
+    case policy::Schema::kDateTime:
+      return CheckDateTime(scope, call);
     case policy::Schema::kNone:
     case policy::Schema::kLowered:
     case policy::Schema::kSparse:

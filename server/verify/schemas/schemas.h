@@ -38,6 +38,9 @@ Check CheckBSpline(const Scope& scope, const Instance& object);
 Check CheckImputerTriplet(const Scope& scope, const Instance& object);
 // Bunch(), then SETITEMS: a dict whose items are attributes too (bunch.cc).
 Check CheckBunch(const Scope& scope, const Instance& object);
+// pathlib and datetime (python.cc).
+Check CheckPath(const Scope& scope, NodeId call);
+Check CheckDateTime(const Scope& scope, NodeId call);
 // defaultdict, Counter, deque (containers.cc).
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
 

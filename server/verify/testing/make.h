@@ -9,6 +9,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,8 +36,11 @@ class Draft {
 
   v1::Graph& graph() { return graph_; }
   const std::string& decoded() const { return decoded_; }
+  // Of this draft alone, unlike its address.
+  const std::shared_ptr<const int>& identity() const { return identity_; }
 
  private:
+  std::shared_ptr<const int> identity_ = std::make_shared<const int>(0);
   v1::Graph graph_;
   std::string decoded_;
 };
