@@ -59,6 +59,10 @@ class Comparison:
         return ""
 
     def compare(self, path: str, ours: Any, theirs: Any) -> str:
+        if type(ours) is np.matrix and type(theirs) is np.ndarray:
+            # joblib.load forgets the class with numpy 2, which has no __array_prepare__.
+            same = ours.shape == theirs.shape and ours.dtype == theirs.dtype
+            return "" if same and ours.tobytes() == theirs.tobytes() else "another matrix"
         if type(ours) is not type(theirs):
             return f"{type(ours)} is not {type(theirs)}"
         if isinstance(ours, ATOMS) or (callable(ours) and hasattr(ours, "__qualname__")):
