@@ -119,6 +119,38 @@ class GraphWriter:
         return self.node(k.NDARRAY, dtype, self.buffer(data), order, len(shape), first)
 
 
+    # Tensors, by what they are in a file: a storage and a place in it.
+    def storage(self, element, data, item_size, buffer=None):
+        if buffer is None:
+            buffer = ABSENT if data is None else self.buffer(data)
+        count = (0 if data is None else len(data)) // item_size
+        return self.node(
+            k.STORAGE, self.string(element), buffer, self.run_of(self.graph.ints, [count])
+        )
+
+    def tensor(self, storage, dtype, sizes, strides, offset=0, flags=0):
+        first = self.run_of(self.graph.ints, [offset, *sizes, *strides])
+        return self.node(k.TENSOR, storage, self.string(dtype), flags, len(sizes), first)
+
+    def vector(self, dtype, data, item_size, **rest):
+        storage = self.storage(dtype, data, item_size)
+        return self.tensor(storage, dtype, [len(data) // item_size], [1], **rest)
+
+    def sparse(self, layout, sizes, parts, flags=0):
+        first = self.run_of(self.graph.ints, sizes)
+        return self.node(
+            k.SPARSE_TENSOR, self.string(layout), flags, len(sizes), first, *parts
+        )
+
+    def quantized(self, storage, dtype, sizes, strides, scale, zero, offset=0):
+        first = self.run_of(self.graph.ints, [offset, *sizes, *strides])
+        floats = self.run_of(self.graph.floats, [scale])
+        zeros = self.run_of(self.graph.ints, [zero])
+        return self.node(
+            k.QUANTIZED_TENSOR, storage, self.string(dtype), len(sizes), first, floats, zeros
+        )
+
+
 class Encoder(GraphWriter):
     """Walks an object. Recursive, which the package is not: tests know their depth."""
 

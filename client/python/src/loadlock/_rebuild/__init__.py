@@ -7,13 +7,16 @@ daemon got it right where a second look costs nothing.
 
 from loadlock._rebuild.buffers import Buffers, InlineBuffers, MappedBuffers, StreamedBuffers
 from loadlock._rebuild.columns import Columns
-from loadlock._rebuild.machine import rebuild
+from loadlock._rebuild.machine import Builder, rebuild
+from loadlock._rebuild.tensors import TensorOptions
 
 __all__ = [
     "Buffers",
+    "Builder",
     "Columns",
     "InlineBuffers",
     "MappedBuffers",
     "StreamedBuffers",
+    "TensorOptions",
     "rebuild",
 ]

@@ -26,8 +26,7 @@ class ArrayMaker:
         self._memories = located.memories
         self._offsets = located.offsets
         self._lengths = located.lengths
-        self._must_copy = located.must_copy
-        self._used = bytearray(len(located.lengths))
+        self._take = located.take
 
     def array(
         self, dtype: DType, buffer: int, order: int, shape: tuple[int, ...]
@@ -42,10 +41,8 @@ class ArrayMaker:
         view: npt.NDArray[Any] = np.ndarray(
             shape, dtype, self._memories[buffer], offset, None, _ORDERS[order]
         )
-        if self._must_copy or offset % dtype.alignment or self._used[buffer]:
+        if offset % dtype.alignment or not self._take(buffer):
             view = view.copy(order="K")
-        else:
-            self._used[buffer] = 1
         return view
 
 

@@ -34,7 +34,7 @@ class Located:
         must_copy: The memory may not be written or is used twice, so arrays need their own.
     """
 
-    __slots__ = ("lengths", "memories", "must_copy", "offsets")
+    __slots__ = ("_taken", "lengths", "memories", "must_copy", "offsets")
 
     def __init__(
         self,
@@ -48,6 +48,14 @@ class Located:
         self.offsets = offsets
         self.lengths = lengths
         self.must_copy = must_copy
+        self._taken = bytearray(len(lengths))
+
+    def take(self, buffer: int) -> bool:
+        """Whether the memory itself may be used: it is ours, and nobody has taken it before."""
+        if self.must_copy or self._taken[buffer]:
+            return False
+        self._taken[buffer] = 1
+        return True
 
     def read(self, buffer: int) -> bytes:
         """A copy of the bytes of one buffer."""

@@ -10,9 +10,10 @@ from loadlock._rebuild import factories
 from loadlock._rebuild import kinds as k
 from loadlock._rebuild.containers import Containers
 from loadlock._rebuild.factories.call import Call, Factory
+from loadlock._rebuild.modules import instance_class
 from loadlock._rebuild.names import Name, Names
 from loadlock._rebuild.state import InstanceClass, VersionNote
-from loadlock._rebuild.walker import FILLED, Walker, cycle
+from loadlock._rebuild.walker import FILLED, THERE, Walker, cycle
 
 
 class Instances:
@@ -46,7 +47,7 @@ class Instances:
         maker = self._makers.get(cls)
         if maker is None:
             name = self._name(cls)
-            maker = factories.for_object(name, self._names) or InstanceClass(name, self._names)
+            maker = factories.for_object(name, self._names) or instance_class(name, self._names)
             self._makers[cls] = maker
         return maker
 
@@ -79,9 +80,9 @@ class Instances:
             self._build(node, maker)
             return
         if state != k.ABSENT:
-            written = self._state(state)
+            written = self._state(state, FILLED if maker.whole_state else THERE)
             if written is None:
-                if maker.runs_setstate:
+                if maker.runs_setstate or maker.whole_state:
                     raise cycle()
                 walker.later.append(node)
                 return
@@ -90,12 +91,12 @@ class Instances:
                 self.versions.see(maker.cls.__name__, version)
         walker.progress[node] = FILLED
 
-    def _state(self, node: int) -> dict[str, Any] | None:
-        """The state of an instance; None if a part of it is still being made."""
+    def _state(self, node: int, at_least: int) -> dict[str, Any] | None:
+        """The state of an instance; None if a part of it has not come that far."""
         walker = self._walker
         if walker.columns.kinds[node] == k.DICT_STR:
             operands = walker.operands(node)
-            if not walker.are_there(operands[len(operands) // 2 :]):
+            if not walker.are_there(operands[len(operands) // 2 :], at_least):
                 return None
             return self._containers.str_dict(operands)
         if walker.progress[node] < FILLED:

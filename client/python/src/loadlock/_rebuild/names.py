@@ -30,6 +30,14 @@ _RENAMED = {
     # scikit-learn 1.4 and 1.5 were built with a module that calls itself so.
     "_loss": "sklearn._loss._loss",
 }
+# What to install for a package that is missing.
+_PROJECTS = {
+    "lightgbm": "lightgbm",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "xgboost": "xgboost",
+}
 # Classes that may stand as a value, where the policy names them: what repeated splitters make.
 _CLASS_VALUES = {
     ("sklearn.model_selection._split", "KFold"),
@@ -111,4 +119,6 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise RebuildError(f"the model needs {name}: {error}") from error
+        top = name.partition(".")[0]
+        advice = f"; pip install {_PROJECTS[top]}" if top in _PROJECTS else ""
+        raise RebuildError(f"the model needs {name}: {error}{advice}") from error

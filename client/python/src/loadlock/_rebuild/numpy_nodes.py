@@ -18,8 +18,10 @@ class NumpyNodes:
 
     def __init__(self, walker: Walker, located: Located) -> None:
         self._walker = walker
-        self._located = located
+        self._arrays = arrays.ArrayMaker(located)
         walker.handle(k.DTYPE_RECORD, self._enter_record, self._leave_record)
+        walker.handle(k.NDARRAY, self._enter_array, self._leave_array)
+        walker.handle(k.SCALAR, self._enter_scalar, self._leave_scalar)
         walker.handle(k.OBJECT_NDARRAY, self._enter_object_array, self._leave_object_array)
         walker.handle(k.BIT_GENERATOR, self._enter_bit_generator, self._leave_bit_generator)
         walker.handle(k.RANDOM_STATE, self._enter_random, self._leave_random_state)
@@ -30,21 +32,33 @@ class NumpyNodes:
         for node in by_kind.get(k.DTYPE_RECORD, ()):
             self._walker.walk(node)
         self._make_arrays(by_kind.get(k.NDARRAY, []))
-        columns = self._walker.columns
         for node in by_kind.get(k.SCALAR, ()):
-            dtype, raw = self._walker.operands(node)
-            self._walker.done(node, arrays.scalar(self._dtype(dtype), columns.blobs[raw]))
+            self._leave_scalar(node)
 
     def _make_arrays(self, nodes: list[int]) -> None:
         walker = self._walker
         values, progress = walker.values, walker.progress
         starts, operands = walker.columns.starts, walker.columns.operands
-        make = arrays.ArrayMaker(self._located).array
+        make = self._arrays.array
         for node in nodes:
             start = starts[node]
             dtype, buffer, order, rank, first = operands[start : start + 5]
             values[node] = make(self._dtype(dtype), buffer, order, self._shape(first, rank))
             progress[node] = FILLED
+
+    def _enter_array(self, node: int) -> None:
+        self._walker.after(node, self._walker.operands(node)[:1])
+
+    def _leave_array(self, node: int) -> None:
+        self._make_arrays([node])
+
+    def _enter_scalar(self, node: int) -> None:
+        self._walker.after(node, self._walker.operands(node)[:1])
+
+    def _leave_scalar(self, node: int) -> None:
+        dtype, raw = self._walker.operands(node)
+        made = arrays.scalar(self._dtype(dtype), self._walker.columns.blobs[raw])
+        self._walker.done(node, made)
 
     def _dtype(self, node: int) -> Any:
         if self._walker.columns.kinds[node] not in (k.DTYPE, k.DTYPE_RECORD):

@@ -20,7 +20,13 @@ _SKLEARN_VERSION = "_sklearn_version"
 
 
 class InstanceClass:
-    """How instances of one class are made; checks each key of their states once."""
+    """How instances of one class are made; checks each key of their states once.
+
+    Attributes:
+        whole_state: What a state holds must be whole before it is written.
+    """
+
+    whole_state = False
 
     def __init__(self, name: Name, names: Names) -> None:
         self.name = name
