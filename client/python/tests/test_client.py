@@ -9,7 +9,7 @@ import pytest
 from fake_daemon import answer, fail
 
 import loadlock
-from loadlock import _client
+from loadlock import _connection
 from loadlock._proto import report_pb2, service_pb2
 
 
@@ -198,7 +198,7 @@ def test_the_module_functions(daemon):
 def test_the_default_socket(daemon, monkeypatch):
     monkeypatch.delenv("LOADLOCK_ADDRESS", raising=False)
     daemon.GetServerInfo = lambda request, context: service_pb2.GetServerInfoResponse(version="d")
-    monkeypatch.setattr(_client, "DEFAULT_SOCKET", daemon.address.removeprefix("unix:"))
+    monkeypatch.setattr(_connection, "DEFAULT_SOCKET", daemon.address.removeprefix("unix:"))
     assert loadlock.Client().info().version == "d"
 
 
@@ -206,18 +206,18 @@ def test_a_stale_default_socket_means_a_private_daemon(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(tmp_path / "s"))
     for path in ("s", "none", "s/below"):
-        monkeypatch.setattr(_client, "DEFAULT_SOCKET", str(tmp_path / path))
-        assert _client._running_daemon() == "private"
+        monkeypatch.setattr(_connection, "DEFAULT_SOCKET", str(tmp_path / path))
+        assert _connection.running_daemon() == "private"
 
 
 def test_a_default_socket_of_others_is_an_error(daemon, monkeypatch):
     def denied(self, address):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(_client, "DEFAULT_SOCKET", daemon.address.removeprefix("unix:"))
+    monkeypatch.setattr(_connection, "DEFAULT_SOCKET", daemon.address.removeprefix("unix:"))
     monkeypatch.setattr(socket.socket, "connect", denied)
     with pytest.raises(loadlock.Error, match="Permission denied") as caught:
-        _client._running_daemon()
+        _connection.running_daemon()
     assert caught.value.reason == "DAEMON_UNREACHABLE"
 
 

@@ -14,6 +14,7 @@ from loadlock._rebuild import kinds as k
 from loadlock._rebuild.tensors.dtypes import ELEMENTS
 
 FLOATS = struct.pack("<24f", *range(24))
+LACKING = [e.name for e in ELEMENTS.values() if not hasattr(torch, e.name)]
 PLAIN = [e for e in ELEMENTS.values() if not e.quantized and hasattr(torch, e.name)]
 OLD = torch.__version__.startswith("1.")
 
@@ -46,7 +47,7 @@ def test_every_element_type_comes_back(writer, root, element, untyped):
     assert tuple(made.shape) == (2, 3)
 
 
-@pytest.mark.parametrize("element", [e.name for e in ELEMENTS.values() if not hasattr(torch, e.name)])
+@pytest.mark.parametrize("element", LACKING)
 def test_an_element_type_that_this_torch_lacks_is_named(writer, root, element):
     storage = writer.storage("uint8", bytes(8), 1)
     with pytest.raises(RebuildError, match=f"has no {element}"):
@@ -386,9 +387,8 @@ def compressed(writer, layout, crow, col, values=None, sizes=(3, 3), flags=0):
 
 
 def test_compressed_layouts(writer, root):
-    made = [
-        root(compressed(writer, name, [0, 1, 1, 2], [2, 0])) for name in ("sparse_csr", "sparse_csc")
-    ]
+    layouts = ("sparse_csr", "sparse_csc")
+    made = [root(compressed(writer, name, [0, 1, 1, 2], [2, 0])) for name in layouts]
     assert made[0].to_dense().tolist() == [[0, 0, 1], [0, 0, 0], [2, 0, 0]]
     assert torch.equal(made[1].to_dense(), made[0].to_dense().T)
     blocks = floats(writer, 8, [2, 2, 2], [4, 2, 1])

@@ -3,6 +3,8 @@
     import loadlock
 
     model = loadlock.load("model.joblib")
+    weights = loadlock.load_state_dict("model.pt")
+    first = loadlock.open("model.safetensors").tensor("wte.weight")
     report = loadlock.audit("model.joblib")
 
 A daemon, loadlockd, parses the file in a sandbox, checks every name in it against a policy, and
@@ -40,6 +42,7 @@ from loadlock._report import (
     Trust,
     Verdict,
 )
+from loadlock._tensors import TensorFile, TensorSlice
 
 __all__ = [
     "Client",
@@ -53,6 +56,8 @@ __all__ = [
     "Report",
     "ServerInfo",
     "Severity",
+    "TensorFile",
+    "TensorSlice",
     "Tier",
     "Timing",
     "Trust",
@@ -60,6 +65,8 @@ __all__ = [
     "audit",
     "convert",
     "load",
+    "load_state_dict",
+    "open",
 ]
 __version__ = "0.1.0"
 
@@ -88,6 +95,8 @@ def load(
     policy: str = "default",
     address: str | None = None,
     expected_sha256: str | None = None,
+    tensors: str = "auto",
+    device: Any = None,
 ) -> Any:
     """The model in the file, rebuilt from its vetted graph. Nothing in the file runs.
 
@@ -96,13 +105,87 @@ def load(
         policy: Name of the policy that says what may be in it.
         address: Which daemon, see the module's help.
         expected_sha256: Refuse any other content (64 hex digits).
+        tensors: What torch's tensors become: "torch", "numpy" (plain ones of dtypes that numpy
+            has; parameters become arrays, sizes tuples), or "auto": torch if it is installed,
+            else numpy.
+        device: Passed on to torch: where tensors go.
 
     Raises:
         Refused: The policy does not accept it; carries the report.
         RebuildError: It was accepted but does not fit what is installed here.
         Error: No verdict (no such file, no daemon, too large, ...).
     """
-    return _shared_client(address).load(path, policy=policy, expected_sha256=expected_sha256)
+    return _shared_client(address).load(
+        path, policy=policy, expected_sha256=expected_sha256, tensors=tensors, device=device
+    )
+
+
+def load_state_dict(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    policy: str = "default",
+    address: str | None = None,
+    expected_sha256: str | None = None,
+    tensors: str = "auto",
+    device: Any = None,
+) -> Any:
+    """The dict of tensors in a file of torch or safetensors, for a module's load_state_dict.
+
+    Args:
+        path: The file, as for load.
+        key: Where in the file the dict is, if not at its root ("state_dict", say).
+        policy: As for load.
+        address: As for load.
+        expected_sha256: As for load.
+        tensors: As for load.
+        device: As for load.
+
+    Raises:
+        Refused, RebuildError, Error: As load; RebuildError also if it holds no such dict.
+    """
+    return _shared_client(address).load_state_dict(
+        path,
+        key=key,
+        policy=policy,
+        expected_sha256=expected_sha256,
+        tensors=tensors,
+        device=device,
+    )
+
+
+def open(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    policy: str = "default",
+    address: str | None = None,
+    expected_sha256: str | None = None,
+    tensors: str = "auto",
+    device: Any = None,
+) -> TensorFile:
+    """The tensors of a file by name, each made when it is asked for.
+
+    Args:
+        path: The file, as for load.
+        key: As for load_state_dict.
+        policy: As for load.
+        address: As for load.
+        expected_sha256: As for load.
+        tensors: As for load.
+        device: As for load.
+
+    Raises:
+        Refused, RebuildError, Error: As load_state_dict.
+    """
+    return _shared_client(address).open(
+        path,
+        key=key,
+        policy=policy,
+        expected_sha256=expected_sha256,
+        tensors=tensors,
+        device=device,
+    )
 
 
 def audit(

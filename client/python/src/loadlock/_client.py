@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-# gRPC reads it once, before its first channel: model servers fork their workers, and without
-# it a forked child's calls fail at random. Who has set it keeps what they set.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
-
 import grpc
 
-from loadlock._daemon import PrivateDaemon, private_daemon
+from loadlock._connection import Connection, translate
 from loadlock._errors import Error, Refused
 from loadlock._handover import take
-from loadlock._proto import error_details_pb2, report_pb2, service_pb2, status_pb2
-from loadlock._rebuild import rebuild
+from loadlock._proto import report_pb2, service_pb2
+from loadlock._rebuild import TensorOptions, rebuild
 from loadlock._report import Report, Tier, report_from_proto, seconds
+from loadlock._tensors import TensorFile, state_dict
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-DEFAULT_SOCKET = "/run/loadlock/loadlock.sock"
-PRIVATE = "private"
-_SERVICE = "/loadlock.v1.LoadLock/"
-_END_LEASE_SECONDS = 5.0
-_DETAILS = "grpc-status-details-bin"
-# Paths and reports never go through a proxy that the environment names.
-_OPTIONS = (("grpc.enable_http_proxy", 0),)
+    from loadlock._rebuild import Buffers, Columns
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,7 @@ class Client:
         self._wanted = address
         self._timeout = timeout
         self._lock = threading.Lock()
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +124,8 @@ class Client:
         *,
         policy: str = "default",
         expected_sha256: str | None = None,
+        tensors: str = "auto",
+        device: Any = None,
     ) -> Any:
         """The model in the file, rebuilt from its vetted graph. Nothing in the file runs.
 
@@ -143,12 +133,78 @@ class Client:
             path: The file; the daemon opens it, so over TCP it is a path there.
             policy: Name of the policy that says what may be in it.
             expected_sha256: Refuse any other content (64 hex digits).
+            tensors: What torch's tensors become: "torch", "numpy" (plain ones of dtypes that
+                numpy has), or "auto": torch if it is installed, else numpy.
+            device: Passed on to torch: where tensors go.
 
         Raises:
             Refused: The policy does not accept it; carries the report.
             RebuildError: It was accepted but does not fit what is installed here.
             Error: No verdict (no such file, no daemon, too large, ...).
         """
+        options = TensorOptions(tensors, device)
+        return rebuild(*self._take(path, policy, expected_sha256), options)
+
+    def open(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | None = None,
+        policy: str = "default",
+        expected_sha256: str | None = None,
+        tensors: str = "auto",
+        device: Any = None,
+    ) -> TensorFile:
+        """The tensors of a file by name, each built when it is asked for.
+
+        Args:
+            path: As for load.
+            key: Where in the file the tensors are, if not at its root ("state_dict", say).
+            policy: As for load.
+            expected_sha256: As for load.
+            tensors: As for load.
+            device: As for load.
+
+        Raises:
+            Refused, RebuildError, Error: As load; RebuildError also if there is no dict of
+                tensors.
+        """
+        options = TensorOptions(tensors, device)
+        return TensorFile(*self._take(path, policy, expected_sha256), options, key)
+
+    def load_state_dict(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | None = None,
+        policy: str = "default",
+        expected_sha256: str | None = None,
+        tensors: str = "auto",
+        device: Any = None,
+    ) -> Any:
+        """The dict of tensors in a file, for a module's load_state_dict.
+
+        Arrays of a safetensors file become tensors, too, where torch is installed.
+
+        Args:
+            path: As for load.
+            key: As for open.
+            policy: As for load.
+            expected_sha256: As for load.
+            tensors: As for load.
+            device: As for load.
+
+        Raises:
+            Refused, RebuildError, Error: As open.
+        """
+        options = TensorOptions(tensors, device)
+        root = rebuild(*self._take(path, policy, expected_sha256), options)
+        return state_dict(root, options, key)
+
+    def _take(
+        self, path: str | os.PathLike[str], policy: str, expected_sha256: str | None
+    ) -> tuple[Columns, Buffers, dict[tuple[str, str], int]]:
+        """Graph, bytes and the trust of its names."""
         connection = self._connected()
         request = service_pb2.LoadModelRequest(
             path=connection.path(path),
@@ -167,8 +223,7 @@ class Client:
                 )
             finally:
                 connection.end_lease(response.lease.token)
-        trusts = {(use.module, use.name): use.trust for use in report.globals}
-        return rebuild(columns, buffers, trusts)
+        return columns, buffers, {(use.module, use.name): use.trust for use in report.globals}
 
     def audit(
         self,
@@ -237,10 +292,10 @@ class Client:
         with self._errors():
             connection.unload(service_pb2.UnloadModelRequest(token=token), timeout=self._timeout)
 
-    def _connected(self) -> _Connection:
+    def _connected(self) -> Connection:
         with self._lock:
             if self._connection is None or not self._connection.usable():
-                self._connection = _Connection(self._wanted)
+                self._connection = Connection(self._wanted)
             return self._connection
 
     @contextmanager
@@ -249,117 +304,8 @@ class Client:
         try:
             yield
         except grpc.RpcError as error:
-            translated = _translate(error)
+            translated = translate(error)
             if isinstance(translated, Error) and translated.status == "UNAVAILABLE":
                 # The daemon may have gone; the next call looks for one again.
                 self.close()
             raise translated from error
-
-
-class _Connection:
-    """One channel with its calls; belongs to one process."""
-
-    def __init__(self, wanted: str | None) -> None:
-        self._pid = os.getpid()
-        self._daemon: PrivateDaemon | None = None
-        address = wanted or os.environ.get("LOADLOCK_ADDRESS") or _running_daemon()
-        if address == PRIVATE:
-            self._daemon = private_daemon()
-            address = self._daemon.address
-        elif address.startswith("/"):
-            address = f"unix:{address}"
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
-        self.load = self._unary("LoadModel", service_pb2.LoadModelResponse)
-        self.audit = self._unary("AuditModel", service_pb2.AuditModelResponse)
-        self.unload = self._unary("UnloadModel", service_pb2.UnloadModelResponse)
-        self.info = self._unary("GetServerInfo", service_pb2.GetServerInfoResponse)
-        self.policies = self._unary("ListPolicies", service_pb2.ListPoliciesResponse)
-        self.fetch: Any = self._channel.unary_stream(
-            f"{_SERVICE}FetchModel",
-            request_serializer=service_pb2.FetchModelRequest.SerializeToString,
-            response_deserializer=service_pb2.FetchModelResponse.FromString,
-        )
-
-    def _unary(self, method: str, answer: Any) -> Any:
-        return self._channel.unary_unary(
-            _SERVICE + method,
-            request_serializer=_serialized,
-            response_deserializer=answer.FromString,
-        )
-
-    def end_lease(self, token: bytes) -> None:
-        """Frees what the daemon holds for a load that is over."""
-        if token:
-            # If it fails, the lease ends with the connection or its deadline.
-            with suppress(grpc.RpcError):
-                self.unload(service_pb2.UnloadModelRequest(token=token), timeout=_END_LEASE_SECONDS)
-
-    def usable(self) -> bool:
-        """Whether calls may go through it: no fork since, and a private daemon still runs."""
-        return self._pid == os.getpid() and (self._daemon is None or self._daemon.alive())
-
-    def close(self) -> None:
-        """Closes the channel, in the process that opened it."""
-        if self._pid == os.getpid():
-            self._channel.close()
-
-    def path(self, path: str | os.PathLike[str]) -> str:
-        """As the daemon wants it: absolute; links are followed here if the daemon is our own."""
-        name = os.fspath(path)
-        if not isinstance(name, str):
-            raise TypeError("path must be a str or a PathLike of str")
-        found = str(Path(name).resolve() if self._daemon is not None else Path(name).absolute())
-        if not _is_utf8(found):
-            raise Error("the path is not UTF-8, so it cannot be sent", reason="INVALID_FIELD")
-        return found
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _serialized(message: Any) -> bytes:
-    data: bytes = message.SerializeToString()
-    return data
-
-
-def _running_daemon() -> str:
-    """The default socket if somebody serves there, else "private"."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(DEFAULT_SOCKET)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ECONNREFUSED, errno.ENOTDIR):
-                return PRIVATE
-            raise Error(
-                f"a daemon's socket is at {DEFAULT_SOCKET}, but: {error.strerror}; "
-                'for a daemon of your own set LOADLOCK_ADDRESS to "private"',
-                reason="DAEMON_UNREACHABLE",
-            ) from error
-    return f"unix:{DEFAULT_SOCKET}"
-
-
-def _translate(error: grpc.RpcError) -> Error | Refused:
-    """Our exception for a status with google.rpc details."""
-    call: Any = error
-    code = call.code()
-    reason, metadata = "", {}
-    for detail in _details(call):
-        kind = detail.type_url.rpartition("/")[2]
-        if kind == "loadlock.v1.Report" and code is grpc.StatusCode.FAILED_PRECONDITION:
-            return Refused(report_from_proto(report_pb2.Report.FromString(detail.value)))
-        if kind == "google.rpc.ErrorInfo":
-            info = error_details_pb2.ErrorInfo.FromString(detail.value)
-            reason, metadata = info.reason, dict(info.metadata)
-    return Error(call.details() or "no details", status=code.name, reason=reason, metadata=metadata)
-
-
-def _details(call: Any) -> list[Any]:
-    for key, value in call.trailing_metadata() or ():
-        if key == _DETAILS:
-            return list(status_pb2.Status.FromString(value).details)
-    return []
