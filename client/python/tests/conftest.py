@@ -16,11 +16,11 @@ from loadlock._rebuild import Columns, InlineBuffers, TensorOptions, rebuild
 collect_ignore = [] if importlib.util.find_spec("torch") else ["test_tensors.py", "test_modules.py"]
 
 
-def built(writer, trusts=None, **options):
+def built(writer, trusts=None, tensors="auto", device=None):
     """The object of a written graph."""
     columns = Columns.from_graph(writer.graph)
     trusts = writer.trusts if trusts is None else trusts
-    return rebuild(columns, InlineBuffers(writer.buffers), trusts, TensorOptions(**options))
+    return rebuild(columns, InlineBuffers(writer.buffers), trusts, TensorOptions(tensors, device))
 
 
 @pytest.fixture

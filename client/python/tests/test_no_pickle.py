@@ -11,8 +11,11 @@ SOURCES = sorted(Path(loadlock.__file__).parent.rglob("*.py"))
 # Modules that read pickles, and callables that run what they are given.
 FORBIDDEN_MODULES = {
     "pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "copyreg",
-    "pickletools", "torch",
+    "pickletools",
 }  # fmt: skip
+# Of torch: what reads files, runs code, or makes a tensor of memory without a look.
+FORBIDDEN_OF_TORCH = {"load", "jit", "serialization", "package", "hub", "export", "ops", "_utils",
+                      "set_", "_C", "from_file", "as_tensor", "empty_strided"}  # fmt: skip
 FORBIDDEN_NAMES = {"eval", "exec", "__import__", "Unpickler", "loads", "__reduce__",
                    "__reduce_ex__", "allow_pickle", "literal_eval"}  # fmt: skip
 
@@ -38,6 +41,25 @@ def test_no_source_uses_pickle():
         used = set(uses(ast.parse(source.read_text())))
         assert not used & FORBIDDEN_MODULES, source
         assert not used & FORBIDDEN_NAMES, source
+
+
+def attributes_of(tree, name):
+    """Attributes that are asked of a variable, or of an instance's attribute, of that name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = node.value
+            if getattr(owner, "id", getattr(owner, "attr", "")) in (name, f"_{name}"):
+                yield node.attr
+
+
+def test_torch_reads_no_file_and_runs_no_code():
+    used = set()
+    for source in SOURCES:
+        tree = ast.parse(source.read_text())
+        assert "set_" not in set(uses(tree)), source
+        used |= set(attributes_of(tree, "torch"))
+    assert {"frombuffer", "nn"} <= used
+    assert not used & FORBIDDEN_OF_TORCH
 
 
 def test_setattr_is_not_used():

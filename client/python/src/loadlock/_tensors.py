@@ -140,10 +140,12 @@ def _entries(columns: Columns, node: int) -> dict[str, int] | None:
     start = columns.starts[node]
     operands = columns.operands[start : start + columns.counts[node]]
     kind = columns.kinds[node]
-    if kind == k.CALL and operands[4] != k.ABSENT and _is_ordered_dict(columns, operands[0]):
-        # One with attributes, as torch's state dicts are.
-        return _entries(columns, operands[4]) if columns.kinds[operands[4]] in _DICTS else None
-    if kind not in _DICTS or len(operands) % 2:
+    if kind == k.STATE_DICT:
+        # The first is its metadata.
+        operands = operands[1:]
+    elif kind not in _DICTS:
+        return None
+    if len(operands) % 2:
         return None
     half = len(operands) // 2
     if kind == k.DICT_STR:
@@ -153,13 +155,6 @@ def _entries(columns: Columns, node: int) -> dict[str, int] | None:
     else:
         names, nodes = [columns.operands[columns.starts[s]] for s in operands[0::2]], operands[1::2]
     return dict(zip((columns.strings[name] for name in names), nodes, strict=True))
-
-
-def _is_ordered_dict(columns: Columns, node: int) -> bool:
-    if columns.kinds[node] != k.GLOBAL:
-        return False
-    which = columns.operands[columns.starts[node]]
-    return columns.globals[which] == ("collections", "OrderedDict")
 
 
 def _holds_tensors(columns: Columns, node: int) -> bool:

@@ -18,6 +18,7 @@ _SHELLS: dict[int, Callable[[], Any]] = {
     k.DICT: dict,
     k.DICT_STR: dict,
     k.ORDERED_DICT: OrderedDict,
+    k.STATE_DICT: OrderedDict,
 }
 
 
@@ -101,9 +102,20 @@ class Containers:
             value.update(self._members(parts))
             if len(value) != len(parts):
                 raise RebuildError("malformed graph: a member twice")
+        elif kind == k.STATE_DICT:
+            self._fill_state_dict(value, parts)
         else:
             self._fill_dict(value, parts)
         walker.progress[node] = FILLED
+
+    def _fill_state_dict(self, value: OrderedDict[Any, Any], parts: list[int]) -> None:
+        if not parts:
+            raise RebuildError("malformed graph: a state dict without its metadata")
+        (metadata,) = self._walker.taken(parts[:1])
+        if not isinstance(metadata, dict):
+            raise RebuildError("malformed graph: metadata of a state dict")
+        self._fill_dict(value, parts[1:])
+        vars(value)["_metadata"] = metadata
 
     def _fill_dict(self, value: dict[Any, Any], parts: list[int]) -> None:
         if len(parts) % 2 or not self._walker.all_hashable(parts[0::2]):

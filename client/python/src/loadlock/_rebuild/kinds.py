@@ -55,8 +55,9 @@ PARAMETER: Final = 69
 TENSOR_WITH_STATE: Final = 70
 TORCH_SIZE: Final = 71
 TORCH_DEVICE: Final = 72
+STATE_DICT: Final = 73
 
-END: Final = 73
+END: Final = 74
 
 # An operand that says "absent".
 ABSENT: Final = 0xFFFFFFFF
@@ -75,6 +76,7 @@ OPERANDS: Final = {
 }  # fmt: skip
 REPEATING: Final = (
     LIST, TUPLE, SET, FROZENSET, DICT, DICT_STR, ORDERED_DICT, DTYPE_RECORD, SPARSE_TENSOR,
+    STATE_DICT,
 )  # fmt: skip
 # What stands for a tensor.
 TENSORS: Final = frozenset(

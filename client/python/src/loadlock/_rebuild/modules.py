@@ -33,6 +33,7 @@ class ModuleClass(InstanceClass):
     def __init__(self, name: Name, names: Names, torch: Any) -> None:
         super().__init__(name, names)
         self._torch = torch
+        self._whole = names.whole
 
     def new(self) -> Any:
         """An instance with what torch gives every module."""
@@ -55,8 +56,13 @@ class ModuleClass(InstanceClass):
         self._check_members(kept, _CHILDREN, self._torch.nn.Module)
         self._check_members(kept, _PARAMETERS, tensor)
         self._check_members(kept, _BUFFERS, tensor)
+        children = kept.get(_CHILDREN, {}).values()
+        if any(child is not None and id(child) not in self._whole for child in children):
+            # Its state is still to come, so this module is a part of it.
+            raise RebuildError(f"state of {self.name}: a module that holds itself")
         version = super().write(instance, kept)
         self._check_weights(vars(instance), parameter)
+        self._whole.add(id(instance))
         return version
 
     def _check_members(self, state: dict[str, Any], key: str, kind: type) -> None:

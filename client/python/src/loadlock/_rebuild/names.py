@@ -64,9 +64,14 @@ class Name(NamedTuple):
 
 
 class Names:
-    """The names of one graph with the trust that the report gave them."""
+    """The names of one graph with the trust that the report gave them.
+
+    Attributes:
+        whole: Identities of this graph's instances of torch.nn that have their state.
+    """
 
     def __init__(self, trusts: Mapping[tuple[str, str], int]) -> None:
+        self.whole: set[int] = set()
         self._trusts = trusts
         self._values: dict[Name, Any] = {}
 

@@ -16,19 +16,6 @@ _CHECK_ARRAY = Name("sklearn.utils.validation", "check_array")
 _CHECK_ARRAY_PARAMETERS = {"dtype", "ensure_all_finite", "force_all_finite"}
 
 
-def ordered_dict(call: Call) -> Any:
-    """Items, and the versions of modules that torch keeps beside those of a state dict."""
-    call.only(state=True, pairs=True)
-    call.arity(0)
-    made: collections.OrderedDict[Any, Any] = collections.OrderedDict(call.pairs or {})
-    if call.state is not None:
-        state = call.dict_state()
-        if state.keys() != {"_metadata"} or not isinstance(state["_metadata"], dict):
-            raise call.fail("a state other than _metadata")
-        vars(made).update(state)
-    return made
-
-
 def defaultdict(call: Call) -> Any:
     """A plain type or None as default, then items."""
     call.only(pairs=True)
@@ -90,7 +77,6 @@ def partial(call: Call) -> Any:
 
 
 CALLS: dict[Name, Factory] = {
-    _ORDERED: ordered_dict,
     Name("collections", "defaultdict"): defaultdict,
     Name("collections", "Counter"): counter,
     Name("collections", "deque"): deque,

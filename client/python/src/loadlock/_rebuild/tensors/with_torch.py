@@ -14,6 +14,8 @@ from loadlock._rebuild.tensors.storage import Block
 LAYOUTS = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
 _DEVICES = ("cpu", "cuda", "mps", "meta", "xpu")
 _MAX_DEVICE = 127
+# What torch.nn.Buffer sets on a plain tensor.
+_IS_BUFFER = "_is_buffer"
 
 
 def library() -> Any:
@@ -89,7 +91,9 @@ class TorchTensors:
         parameter = self._torch.nn.Parameter
         if type(tensor) is not parameter:
             tensor = self.finish(tensor.data, requires_grad=tensor.requires_grad)
-        for key in state:
+        for key, value in state.items():
+            if key == _IS_BUFFER and type(value) is bool:
+                continue
             if type(key) is not str or key.startswith("_"):
                 raise RebuildError(f"attribute {str(key)[:128]!a} of a tensor is reserved")
             if any(key in vars(base) for base in parameter.__mro__):
