@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/cli/text.h"
+#include "client/cli/tensor_text.h"
 
 namespace loadlock::cli {
 namespace {
 
-constexpr size_t kMaxText = 80;
-constexpr char kBroken[] = "(broken)";
 // Elements of a packed list that are shown in its line.
 constexpr uint32_t kRunPreview = 4;
 
@@ -20,69 +17,6 @@ std::string Sized(absl::string_view what, uint64_t count) {
 }
 
 }  // namespace
-
-GraphView::GraphView(const v1::Graph& graph) : graph_(graph) {
-  const int nodes = std::min(graph.kinds_size(), graph.operand_counts_size());
-  offsets_.reserve(static_cast<size_t>(nodes));
-  uint64_t offset = 0;
-  for (int i = 0; i < nodes; ++i) {
-    offsets_.push_back(offset);
-    offset += graph.operand_counts(i);
-  }
-}
-
-v1::NodeKind GraphView::Kind(uint32_t node) const {
-  return node < size() ? graph_.kinds(static_cast<int>(node)) : v1::NODE_KIND_UNSPECIFIED;
-}
-
-size_t GraphView::OperandCount(uint32_t node) const {
-  return node < size() ? graph_.operand_counts(static_cast<int>(node)) : 0;
-}
-
-uint32_t GraphView::Operand(uint32_t node, size_t index) const {
-  if (index >= OperandCount(node)) return Child::kNoNode;
-  const uint64_t place = offsets_[node] + index;
-  if (place >= static_cast<uint64_t>(graph_.operands_size())) return Child::kNoNode;
-  return graph_.operands(static_cast<int>(place));
-}
-
-std::string GraphView::String(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.strings_size())) return kBroken;
-  return Printable(graph_.strings(static_cast<int>(index)), kMaxText);
-}
-
-std::string GraphView::Int(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.ints_size())) return kBroken;
-  return absl::StrCat(graph_.ints(static_cast<int>(index)));
-}
-
-std::string GraphView::Float(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.floats_size())) return kBroken;
-  // As Python shows it: what looks like an int gets its point.
-  std::string text = absl::StrCat(graph_.floats(static_cast<int>(index)));
-  if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
-  return text;
-}
-
-std::string GraphView::Blob(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.blobs_size())) return kBroken;
-  const std::string& blob = graph_.blobs(static_cast<int>(index));
-  constexpr size_t kShown = 16;
-  return absl::StrCat(HumanBytes(blob.size()), " 0x",
-                      absl::BytesToHexString(blob.substr(0, kShown)),
-                      blob.size() > kShown ? "..." : "");
-}
-
-std::string GraphView::Global(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.globals_size())) return kBroken;
-  const v1::Global& global = graph_.globals(static_cast<int>(index));
-  return Printable(absl::StrCat(global.module(), ".", global.name()), kMaxText);
-}
-
-std::string GraphView::BufferSize(uint32_t index) const {
-  if (index >= static_cast<uint32_t>(graph_.buffer_lengths_size())) return kBroken;
-  return HumanBytes(graph_.buffer_lengths(static_cast<int>(index)));
-}
 
 // A packed list: [first #count].
 std::string GraphView::Run(uint32_t node) const {
@@ -120,18 +54,6 @@ std::string GraphView::DictRun(uint32_t node) const {
   }
   if (count > kRunPreview) absl::StrAppend(&out, ", ... ", count - kRunPreview, " more");
   return out + "}";
-}
-
-// "(rows, columns)"; the rank stands at operand `rank_place`, the first dimension behind it.
-std::string GraphView::Shape(uint32_t node, size_t rank_place) const {
-  const uint32_t rank = Operand(node, rank_place);
-  constexpr uint32_t kMaxRank = 64;
-  if (rank > kMaxRank) return kBroken;
-  std::string out = "(";
-  for (uint32_t i = 0; i < rank; ++i) {
-    absl::StrAppend(&out, i == 0 ? "" : ", ", Int(Operand(node, rank_place + 1) + i));
-  }
-  return out + (rank == 1 ? ",)" : ")");
 }
 
 // What an object's class or a call's function is called.
@@ -215,6 +137,7 @@ std::string GraphView::DescribeArray(uint32_t node) const {
 }
 
 std::string GraphView::Describe(uint32_t node) const {
+  if (IsTensorKind(Kind(node))) return TensorText(*this, tensors_, node);
   switch (Kind(node)) {
     case v1::NODE_KIND_LIST:
       return Sized("list", ChildCount(node));
@@ -229,6 +152,8 @@ std::string GraphView::Describe(uint32_t node) const {
       return Sized("dict", ChildCount(node));
     case v1::NODE_KIND_ORDERED_DICT:
       return Sized("OrderedDict", ChildCount(node));
+    case v1::NODE_KIND_STATE_DICT:
+      return Sized("state dict", ChildCount(node));
     case v1::NODE_KIND_LIST_INT:
     case v1::NODE_KIND_LIST_FLOAT:
     case v1::NODE_KIND_LIST_STR:
@@ -258,7 +183,7 @@ std::string GraphView::Describe(uint32_t node) const {
 bool GraphView::IsDict(uint32_t node) const {
   const v1::NodeKind kind = Kind(node);
   return kind == v1::NODE_KIND_DICT || kind == v1::NODE_KIND_DICT_STR ||
-         kind == v1::NODE_KIND_ORDERED_DICT;
+         kind == v1::NODE_KIND_ORDERED_DICT || kind == v1::NODE_KIND_STATE_DICT;
 }
 
 // A key of a dict: a scalar as it is, a container by what it is.
@@ -266,11 +191,13 @@ std::string GraphView::Key(uint32_t node) const { return Describe(node); }
 
 void GraphView::AddDict(uint32_t node, size_t limit, std::vector<Child>* out) const {
   const size_t count = OperandCount(node) / 2;
+  // Metadata stands before the entries of a state dict.
+  const size_t first = Kind(node) == v1::NODE_KIND_STATE_DICT ? 1 : 0;
   for (size_t i = 0; i < count && out->size() < limit; ++i) {
     if (Kind(node) == v1::NODE_KIND_DICT_STR) {
       out->push_back({String(Operand(node, i)), Operand(node, count + i)});
     } else {
-      out->push_back({Key(Operand(node, 2 * i)), Operand(node, 2 * i + 1)});
+      out->push_back({Key(Operand(node, first + 2 * i)), Operand(node, first + 2 * i + 1)});
     }
   }
 }
@@ -292,7 +219,24 @@ void GraphView::AddObject(uint32_t node, size_t limit, std::vector<Child>* out) 
   }
 }
 
+void GraphView::AddTensor(uint32_t node, size_t limit, std::vector<Child>* out) const {
+  for (const TensorPart& part : TensorParts(*this, node)) {
+    if (part.attributes && IsDict(part.node)) {
+      AddDict(part.node, limit, out);
+    } else if (out->size() < limit) {
+      out->push_back({std::string(part.label), part.node});
+    }
+  }
+}
+
 uint64_t GraphView::ChildCount(uint32_t node) const {
+  if (IsTensorKind(Kind(node))) {
+    uint64_t count = 0;
+    for (const TensorPart& part : TensorParts(*this, node)) {
+      count += part.attributes && IsDict(part.node) ? OperandCount(part.node) / 2 : 1;
+    }
+    return count;
+  }
   switch (Kind(node)) {
     case v1::NODE_KIND_LIST:
     case v1::NODE_KIND_TUPLE:
@@ -304,6 +248,7 @@ uint64_t GraphView::ChildCount(uint32_t node) const {
     case v1::NODE_KIND_DICT:
     case v1::NODE_KIND_DICT_STR:
     case v1::NODE_KIND_ORDERED_DICT:
+    case v1::NODE_KIND_STATE_DICT:
       return OperandCount(node) / 2;
     case v1::NODE_KIND_OBJECT:
     case v1::NODE_KIND_CALL: {
@@ -328,6 +273,10 @@ uint64_t GraphView::ChildCount(uint32_t node) const {
 
 std::vector<Child> GraphView::Children(uint32_t node, size_t limit) const {
   std::vector<Child> children;
+  if (IsTensorKind(Kind(node))) {
+    AddTensor(node, limit, &children);
+    return children;
+  }
   switch (Kind(node)) {
     case v1::NODE_KIND_OBJECT:
     case v1::NODE_KIND_CALL:
@@ -336,6 +285,7 @@ std::vector<Child> GraphView::Children(uint32_t node, size_t limit) const {
     case v1::NODE_KIND_DICT:
     case v1::NODE_KIND_DICT_STR:
     case v1::NODE_KIND_ORDERED_DICT:
+    case v1::NODE_KIND_STATE_DICT:
       AddDict(node, limit, &children);
       break;
     case v1::NODE_KIND_OBJECT_NDARRAY:

@@ -7,24 +7,26 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/graph_columns.h"
+#include "client/cpp/tensor.h"
 #include "loadlock/v1/graph.pb.h"
 
 namespace loadlock::cli {
 
 // A place that another node stands at: "coef_ = ", "[3] = ", or a plain text without a node.
 struct Child {
-  static constexpr uint32_t kNoNode = 0xFFFFFFFF;
+  static constexpr uint32_t kNoNode = GraphColumns::kNoNode;
   std::string label;
   uint32_t node = kNoNode;
 };
 
-class GraphView {
+class GraphView : private GraphColumns {
  public:
   // `graph` must outlive this.
-  explicit GraphView(const v1::Graph& graph);
+  explicit GraphView(const v1::Graph& graph) : GraphColumns(graph), tensors_(graph) {}
 
-  uint32_t root() const { return graph_.root(); }
-  size_t size() const { return offsets_.size(); }
+  uint32_t root() const { return graph().root(); }
+  using GraphColumns::size;
 
   // The node in one line: its value, or its type and size. All text is escaped and cut.
   std::string Describe(uint32_t node) const;
@@ -35,19 +37,7 @@ class GraphView {
   std::vector<Child> Children(uint32_t node, size_t limit) const;
 
  private:
-  v1::NodeKind Kind(uint32_t node) const;
-  // Operand `index` of `node`, kNoNode if there is none.
-  uint32_t Operand(uint32_t node, size_t index) const;
-  size_t OperandCount(uint32_t node) const;
-
-  std::string String(uint32_t index) const;
-  std::string Int(uint32_t index) const;
-  std::string Float(uint32_t index) const;
-  std::string Blob(uint32_t index) const;
-  std::string Global(uint32_t index) const;
-  std::string BufferSize(uint32_t index) const;
   std::string Run(uint32_t node) const;
-  std::string Shape(uint32_t node, size_t rank_place) const;
   std::string DictRun(uint32_t node) const;
   std::string Named(uint32_t node) const;
   std::string DescribeScalar(uint32_t node) const;
@@ -59,9 +49,10 @@ class GraphView {
   void AddObject(uint32_t node, size_t limit, std::vector<Child>* out) const;
   bool IsDict(uint32_t node) const;
 
-  const v1::Graph& graph_;
-  // First operand of each node.
-  std::vector<uint64_t> offsets_;
+  // The parts of a tensor that are nodes, and the attributes that are set on it.
+  void AddTensor(uint32_t node, size_t limit, std::vector<Child>* out) const;
+
+  client::TensorReader tensors_;
 };
 
 }  // namespace loadlock::cli

@@ -95,6 +95,56 @@ TEST(RenderTree, ShowsContainersAndPackedRuns) {
             "  [1]: None\n");
 }
 
+TEST(RenderTree, ShowsTensors) {
+  Maker make;
+  v1::Graph& graph = make.graph();
+  graph.add_buffer_lengths(96);
+  const auto ints = [&graph](const std::vector<int64_t>& values) {
+    const auto first = static_cast<uint32_t>(graph.ints_size());
+    for (const int64_t value : values) graph.add_ints(value);
+    return first;
+  };
+  const uint32_t f4 = make.String("float32");
+  const uint32_t storage = make.Node(v1::NODE_KIND_STORAGE, {f4, 0, ints({24})});
+  const auto tensor = [&](const std::vector<int64_t>& layout, uint32_t flags) {
+    return make.Node(v1::NODE_KIND_TENSOR,
+                     {storage, f4, flags, static_cast<uint32_t>(layout.size() / 2), ints(layout)});
+  };
+  const uint32_t whole = tensor({0, 4, 6, 6, 1}, 0);
+  const uint32_t view = tensor({1, 3, 2}, 1);
+  const uint32_t state = make.Node(v1::NODE_KIND_DICT_STR, {make.String("axis"), make.Int(1)});
+  const uint32_t parameter = make.Node(v1::NODE_KIND_PARAMETER, {whole, 1, state});
+  const uint32_t sparse = make.Node(v1::NODE_KIND_SPARSE_TENSOR,
+                                    {make.String("sparse_coo"), 8, 2, ints({3, 3}), view, view});
+  const uint32_t bytes = make.Node(v1::NODE_KIND_STORAGE, {make.String("qint8"), 0, ints({96})});
+  graph.add_floats(0.25);
+  const uint32_t quantized =
+      make.Node(v1::NODE_KIND_QUANTIZED_TENSOR,
+                {bytes, make.String("qint8"), 1, ints({0, 96, 1}), 0, ints({-3})});
+  const uint32_t size = make.Node(v1::NODE_KIND_TORCH_SIZE, {ints({2, 3}), 2});
+  const uint32_t device = make.Node(v1::NODE_KIND_TORCH_DEVICE, {make.String("cuda"), 1});
+  const uint32_t leaving = tensor({20, 5, 1}, 0);
+  const uint32_t metadata = make.Node(v1::NODE_KIND_DICT);
+  const uint32_t named = make.Node(v1::NODE_KIND_STATE_DICT, {metadata, make.Str("w"), whole});
+  const uint32_t list = make.Node(v1::NODE_KIND_LIST, {view, parameter, sparse, quantized, size,
+                                                       device, leaving, storage, named});
+  EXPECT_EQ(make.Render(list),
+            "list of 9\n"
+            "  [0]: tensor (3,) float32, strides (2,), from element 1, requires grad\n"
+            "  [1]: parameter (4, 6) float32, requires grad\n"
+            "    axis: 1\n"
+            "  [2]: tensor (3, 3) sparse_coo, coalesced\n"
+            "    indices: tensor (3,) float32, strides (2,), from element 1, requires grad\n"
+            "    values: tensor (3,) float32, strides (2,), from element 1, requires grad\n"
+            "  [3]: tensor (96,) qint8, scale 0.25, zero point -3\n"
+            "  [4]: size (2, 3)\n"
+            "  [5]: device cuda:1\n"
+            "  [6]: tensor (broken)\n"
+            "  [7]: storage of 24 float32\n"
+            "  [8]: state dict of 1\n"
+            "    \"w\": tensor (4, 6) float32\n");
+}
+
 TEST(RenderTree, CountsWhatItLeavesOut) {
   Maker make;
   std::vector<uint32_t> entries(10);
@@ -152,7 +202,7 @@ TEST(RenderTree, SurvivesRandomGraphs) {
     for (int i = 0; i < 6; ++i) {
       std::vector<uint32_t> operands(random() % 7);
       std::generate(operands.begin(), operands.end(), any);
-      make.Node(static_cast<v1::NodeKind>(random() % 60), operands);
+      make.Node(static_cast<v1::NodeKind>(random() % 76), operands);
     }
     make.String("s");
     make.graph().add_ints(static_cast<int64_t>(random()));

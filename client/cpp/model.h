@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +14,7 @@
 #include "absl/types/span.h"
 #include "client/cpp/handover.h"
 #include "client/cpp/sealed_file.h"
+#include "client/cpp/tensor.h"
 #include "loadlock/v1/service.pb.h"
 
 namespace loadlock::client {
@@ -32,6 +35,17 @@ class Model {
   size_t buffer_count() const { return buffers_.size(); }
   absl::Span<const uint8_t> buffer(size_t index) const { return buffers_.at(index); }
   absl::Span<uint8_t> mutable_buffer(size_t index) { return buffers_.at(index); }
+
+  // Names and nodes of the tensors in the dict at the root: of a state dict or a safetensors file.
+  std::vector<std::pair<std::string, uint32_t>> NamedTensors() const {
+    return TensorReader(graph_).Named();
+  }
+  // As TensorReader::Read, which whoever reads many keeps.
+  absl::StatusOr<Tensor> TensorAt(uint32_t node) const { return TensorReader(graph_).Read(node); }
+  // The bytes of a tensor's whole storage, which other tensors may share; empty if it has none.
+  absl::Span<const uint8_t> StorageOf(const Tensor& tensor) const {
+    return tensor.buffer.has_value() ? buffer(*tensor.buffer) : absl::Span<const uint8_t>();
+  }
 
  private:
   friend class ModelAssembler;
