@@ -104,7 +104,10 @@ arguments=(--results "$results")
 ((long)) && arguments+=(--long)
 LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" || failed=1
 python_tests "soak" release "$venv" $ours -s tests/soak
-python_tests "integration, Debian's scikit-learn" release "$debian_venv" $ours tests/integration -m models
+python_tests "integration, Debian's scikit-learn and torch" release "$debian_venv" $ours tests/integration \
+  -m "models or torch"
+python_tests "Python client, Debian's torch" release "$debian_venv" client/python/pyproject.toml \
+  client/python/tests/test_tensors.py client/python/tests/test_modules.py
 
 if ((asan)); then
   build asan

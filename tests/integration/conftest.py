@@ -11,7 +11,11 @@ import pytest
 from .daemon import Daemon
 
 # Tests that need a library which Debian has not; its environment runs the other models.
-NEEDS = {"skops": ("test_convert.py", "test_skops.py"), "xgboost": ("test_boosters.py",)}
+NEEDS = {
+    "skops": ("test_convert.py", "test_skops.py"),
+    "torch": ("test_torch_models.py",),
+    "xgboost": ("test_boosters.py",),
+}
 collect_ignore = [
     test for library, tests in NEEDS.items() if importlib.util.find_spec(library) is None for test in tests
 ]

@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 from loadlock._client import Client, PolicySummary, ServerInfo
-from loadlock._convert import NotExpressible
 from loadlock._convert import convert as _convert
 from loadlock._errors import Error, RebuildError, Refused
 from loadlock._report import (
@@ -42,6 +41,7 @@ from loadlock._report import (
     Trust,
     Verdict,
 )
+from loadlock._safetensors import NotExpressible
 from loadlock._tensors import TensorFile, TensorSlice
 
 __all__ = [
@@ -213,6 +213,7 @@ def convert(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
+    key: str | None = None,
     policy: str = "default",
     address: str | None = None,
 ) -> Path:
@@ -224,7 +225,10 @@ def convert(
 
     Args:
         source: The file, as for load.
-        target: A .skops file (needs skops), or .safetensors for a plain dict of arrays.
+        target: A .skops file (needs skops), or .safetensors for a dict of plain tensors or arrays.
+            Of names for the same tensor one is kept, and the metadata says which.
+        key: For .safetensors, where in the source the dict is, if not at its root or at
+            "state_dict".
         policy: Name of the policy.
         address: Which daemon, see the module's help; it has to see the target's folder, too.
 
@@ -235,5 +239,5 @@ def convert(
         OSError: The target cannot be written.
     """
     target = Path(target)
-    _convert(_shared_client(address), Path(source), target, policy)
+    _convert(_shared_client(address), Path(source), target, policy, key)
     return target

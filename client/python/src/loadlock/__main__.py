@@ -25,12 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
     where.add_argument(
         "--inplace", action="store_true", help="write a .skops file anew in its place"
     )
+    convert.add_argument("--key", help="where in IN the dict of tensors is, for .safetensors")
     convert.add_argument("--policy", default="default")
     options = parser.parse_args(arguments)
     try:
         target = loadlock.convert(
             options.source,
             options.source if options.inplace else options.output,
+            key=options.key,
             policy=options.policy,
         )
     except (loadlock.Refused, loadlock.NotExpressible) as error:

@@ -143,7 +143,7 @@ class Client:
             Error: No verdict (no such file, no daemon, too large, ...).
         """
         options = TensorOptions(tensors, device)
-        return rebuild(*self._take(path, policy, expected_sha256), options)
+        return rebuild(*self.vetted(path, policy=policy, expected_sha256=expected_sha256), options)
 
     def open(
         self,
@@ -170,7 +170,8 @@ class Client:
                 tensors.
         """
         options = TensorOptions(tensors, device)
-        return TensorFile(*self._take(path, policy, expected_sha256), options, key)
+        vetted = self.vetted(path, policy=policy, expected_sha256=expected_sha256)
+        return TensorFile(*vetted, options, key)
 
     def load_state_dict(
         self,
@@ -198,13 +199,17 @@ class Client:
             Refused, RebuildError, Error: As open.
         """
         options = TensorOptions(tensors, device)
-        root = rebuild(*self._take(path, policy, expected_sha256), options)
+        root = rebuild(*self.vetted(path, policy=policy, expected_sha256=expected_sha256), options)
         return state_dict(root, options, key)
 
-    def _take(
-        self, path: str | os.PathLike[str], policy: str, expected_sha256: str | None
+    def vetted(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        policy: str = "default",
+        expected_sha256: str | None = None,
     ) -> tuple[Columns, Buffers, dict[tuple[str, str], int]]:
-        """Graph, bytes and the trust of its names."""
+        """What load rebuilds from: graph, bytes and the trust of its names."""
         connection = self._connected()
         request = service_pb2.LoadModelRequest(
             path=connection.path(path),

@@ -120,9 +120,9 @@ def tensor_nodes(columns: Columns, key: str | None) -> dict[str, int]:
     Raises:
         RebuildError: There is no such dict, or it holds something else.
     """
-    root = _entries(columns, columns.root)
+    root = dict_entries(columns, columns.root)
     if key is not None and root is not None:
-        root = _entries(columns, root[key]) if key in root else None
+        root = dict_entries(columns, root[key]) if key in root else None
     if root is None:
         where = "the file's root" if key is None else f"what is at {key[:128]!a}"
         raise RebuildError(f"{where} is no dict with names for keys")
@@ -135,7 +135,7 @@ def tensor_nodes(columns: Columns, key: str | None) -> dict[str, int]:
     return found
 
 
-def _entries(columns: Columns, node: int) -> dict[str, int] | None:
+def dict_entries(columns: Columns, node: int) -> dict[str, int] | None:
     """Keys and nodes of a dict; None if the node is none or has other keys than str."""
     start = columns.starts[node]
     operands = columns.operands[start : start + columns.counts[node]]
@@ -158,7 +158,7 @@ def _entries(columns: Columns, node: int) -> dict[str, int] | None:
 
 
 def _holds_tensors(columns: Columns, node: int) -> bool:
-    entries = _entries(columns, node)
+    entries = dict_entries(columns, node)
     return bool(entries) and all(
         columns.kinds[each] in k.TENSORS or columns.kinds[each] == k.NDARRAY
         for each in (entries or {}).values()
