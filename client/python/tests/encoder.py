@@ -118,7 +118,6 @@ class GraphWriter:
         first = self.run_of(self.graph.ints, shape)
         return self.node(k.NDARRAY, dtype, self.buffer(data), order, len(shape), first)
 
-
     # Tensors, by what they are in a file: a storage and a place in it.
     def storage(self, element, data, item_size, buffer=None):
         if buffer is None:
@@ -138,9 +137,7 @@ class GraphWriter:
 
     def sparse(self, layout, sizes, parts, flags=0):
         first = self.run_of(self.graph.ints, sizes)
-        return self.node(
-            k.SPARSE_TENSOR, self.string(layout), flags, len(sizes), first, *parts
-        )
+        return self.node(k.SPARSE_TENSOR, self.string(layout), flags, len(sizes), first, *parts)
 
     def quantized(self, storage, dtype, sizes, strides, scale, zero, offset=0):
         first = self.run_of(self.graph.ints, [offset, *sizes, *strides])

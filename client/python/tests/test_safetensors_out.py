@@ -48,9 +48,7 @@ WRITABLE = [element for element in ELEMENTS.values() if element.safetensors]
 def test_every_element_type_is_written_as_it_lies(writer, written, element):
     data = bytes(i % 2 for i in range(6 * element.size))
     storage = writer.storage(element.name, data, element.size)
-    header, arrays, metadata = written(
-        {"w": writer.tensor(storage, element.name, [2, 3], [3, 1])}
-    )
+    header, arrays, metadata = written({"w": writer.tensor(storage, element.name, [2, 3], [3, 1])})
     assert header["w"]["dtype"] == element.safetensors
     assert header["w"]["shape"] == ([2, 6] if element.safetensors == "F4" else [2, 3])
     assert arrays["w"] == data

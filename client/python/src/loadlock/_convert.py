@@ -19,6 +19,7 @@ from loadlock._safetensors import NotExpressible, safetensors_chunks
 if TYPE_CHECKING:
     from loadlock._client import Client
 
+
 def convert(client: Client, source: Path, target: Path, policy: str, key: str | None) -> None:
     """Loads `source` by `client` and writes `target`, whose suffix says the format.
 
