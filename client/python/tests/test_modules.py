@@ -212,3 +212,54 @@ def test_a_state_dict_keeps_its_metadata(writer, root):
     for wrong in ((), (writer.none(),), (tensor,), odd, unhashable):
         with pytest.raises(RebuildError):
             root(writer.node(k.STATE_DICT, *wrong))
+
+
+def optimizer(modules, live, **changes):
+    """As the daemon hands over a live one."""
+    writer = modules.writer
+    held = dict(live.state)
+    items = writer.node(k.DICT, *[modules.value(part) for pair in held.items() for part in pair])
+    plain = writer.name("builtins", "dict", k.TRUST_NAME)
+    state = {
+        "defaults": modules.value(live.defaults),
+        "state": writer.call_by_name("collections.defaultdict", [plain], pairs=items),
+        "param_groups": modules.value(live.param_groups),
+        **changes,
+    }
+    cls = type(live)
+    name = writer.name(cls.__module__, cls.__name__, k.TRUST_NEW_SETSTATE)
+    return writer.object(name, writer.dict_str(state))
+
+
+def stepped():
+    module = nn.Linear(3, 2)
+    made = torch.optim.Adam(module.parameters(), lr=0.5)
+    module(torch.ones(1, 3)).sum().backward()
+    made.step()
+    return made
+
+
+def test_an_optimizer_goes_on(modules, root):
+    live = stepped()
+    made = root(optimizer(modules, live))
+    assert type(made) is torch.optim.Adam
+    (group,) = made.param_groups
+    assert set(made.state) == set(group["params"])
+    for mine, theirs in zip(group["params"], live.param_groups[0]["params"], strict=True):
+        mine.grad, theirs.grad = torch.ones_like(mine), torch.ones_like(theirs)
+        assert torch.equal(made.state[mine]["exp_avg"], live.state[theirs]["exp_avg"])
+    made.step()
+    live.step()
+    for mine, theirs in zip(group["params"], live.param_groups[0]["params"], strict=True):
+        assert torch.equal(mine, theirs)
+    assert made.state_dict()["param_groups"] == live.state_dict()["param_groups"]
+
+
+def test_hooks_of_an_optimizer_are_refused(modules, root):
+    writer = modules.writer
+    function = writer.name("torch.nn.functional", "relu", k.TRUST_NAME)
+    hooks = writer.node(k.DICT, writer.int(0), function)
+    with pytest.raises(RebuildError, match="would be called"):
+        root(optimizer(modules, stepped(), _optimizer_step_pre_hooks=hooks))
+    with pytest.raises(RebuildError):
+        root(optimizer(modules, stepped(), step=writer.none()))

@@ -189,7 +189,10 @@ class _Reader:
     def _kind(self, node: int) -> str:
         if self._columns.kinds[node] in k.TENSORS:
             return "no plain tensor"
-        value = self._builder.value(node)
+        try:
+            value = self._builder.value(node)
+        except RebuildError:
+            return "something else, of a library that is not installed"
         return f"a {type(value).__module__}.{type(value).__qualname__}"
 
 

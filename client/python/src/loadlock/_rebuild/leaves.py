@@ -20,10 +20,11 @@ _SINGLETONS = {
     k.ELLIPSIS: ...,
     k.NOT_IMPLEMENTED: NotImplemented,
 }
-# What may be a key or a member: nothing whose __hash__ or __eq__ is Python code.
+# What may be a key or a member: nothing whose __hash__ or __eq__ is Python code of an artifact.
+# Optimizers keep their state by parameter, which torch hashes by identity.
 HASHABLE = frozenset(
     {*_SINGLETONS, k.INT, k.BIG_INT, k.FLOAT, k.COMPLEX, k.STR, k.BYTES, k.BYTES_BUFFER,
-     k.TUPLE_INT, k.TUPLE_FLOAT, k.TUPLE_STR, k.FROZENSET, k.SCALAR, k.RANGE}
+     k.TUPLE_INT, k.TUPLE_FLOAT, k.TUPLE_STR, k.FROZENSET, k.SCALAR, k.RANGE, k.PARAMETER}
 )  # fmt: skip
 
 

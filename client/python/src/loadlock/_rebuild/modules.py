@@ -1,4 +1,4 @@
-"""Instances of torch's modules, whose dicts hold more than their state says."""
+"""Instances of torch's modules and optimizers, whose dicts hold more than their state says."""
 
 from __future__ import annotations
 
@@ -16,19 +16,42 @@ def instance_class(name: Name, names: Names) -> InstanceClass:
     """How instances of that name's class are made."""
     plain = InstanceClass(name, names)
     torch = sys.modules.get("torch")
-    module = getattr(getattr(torch, "nn", None), "Module", None)
-    if isinstance(module, type) and issubclass(plain.cls, module):
+    if torch is None:
+        return plain
+    if _is_kind_of(plain.cls, torch, "nn", "Module"):
         return ModuleClass(name, names, torch)
-    return plain
+    is_optimizer = _is_kind_of(plain.cls, torch, "optim", "Optimizer")
+    return HookedClass(name, names) if is_optimizer else plain
 
 
-class ModuleClass(InstanceClass):
-    """A class of torch.nn: hooks are callables, so states have none and get fresh dicts.
+def _is_kind_of(cls: type, torch: Any, part: str, name: str) -> bool:
+    base = getattr(getattr(torch, part, None), name, None)
+    return isinstance(base, type) and issubclass(cls, base)
+
+
+class HookedClass(InstanceClass):
+    """A class whose instances keep hooks: those are callables, so states have none."""
+
+    whole_state = True
+
+    def write(self, instance: Any, state: dict[str, Any]) -> str | None:
+        """Sets the state, but for empty dicts of hooks.
+
+        Raises:
+            RebuildError: A hook, or a key that the class defines.
+        """
+        kept = {key: value for key, value in state.items() if not _is_hooks(key)}
+        for key in state.keys() - kept.keys():
+            if not isinstance(state[key], dict) or state[key]:
+                raise RebuildError(f"state of {self.name}: {key[:128]!a} would be called")
+        return super().write(instance, kept)
+
+
+class ModuleClass(HookedClass):
+    """A class of torch.nn: instances get fresh dicts of hooks.
 
     What else an instance of the installed release needs it has from torch's own base class.
     """
-
-    whole_state = True
 
     def __init__(self, name: Name, names: Names, torch: Any) -> None:
         super().__init__(name, names)
@@ -45,22 +68,17 @@ class ModuleClass(InstanceClass):
         """Sets the state, but for empty dicts of hooks.
 
         Raises:
-            RebuildError: A hook; a key that the class defines; a child, parameter or buffer that
-                is none.
+            RebuildError: As for all with hooks; a child, parameter or buffer that is none.
         """
-        kept = {key: value for key, value in state.items() if not _is_hooks(key)}
-        for key in state.keys() - kept.keys():
-            if not isinstance(state[key], dict) or state[key]:
-                raise RebuildError(f"state of {self.name}: {key[:128]!a} would be called")
         parameter, tensor = self._torch.nn.Parameter, self._torch.Tensor
-        self._check_members(kept, _CHILDREN, self._torch.nn.Module)
-        self._check_members(kept, _PARAMETERS, tensor)
-        self._check_members(kept, _BUFFERS, tensor)
-        children = kept.get(_CHILDREN, {}).values()
+        self._check_members(state, _CHILDREN, self._torch.nn.Module)
+        self._check_members(state, _PARAMETERS, tensor)
+        self._check_members(state, _BUFFERS, tensor)
+        children = state.get(_CHILDREN, {}).values()
         if any(child is not None and id(child) not in self._whole for child in children):
             # Its state is still to come, so this module is a part of it.
             raise RebuildError(f"state of {self.name}: a module that holds itself")
-        version = super().write(instance, kept)
+        version = super().write(instance, state)
         self._check_weights(vars(instance), parameter)
         self._whole.add(id(instance))
         return version
