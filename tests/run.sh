@@ -107,7 +107,7 @@ python_tests "soak" release "$venv" $ours -s tests/soak
 python_tests "integration, Debian's scikit-learn and torch" release "$debian_venv" $ours tests/integration \
   -m "models or torch"
 python_tests "Python client, Debian's torch" release "$debian_venv" client/python/pyproject.toml \
-  client/python/tests/test_tensors.py client/python/tests/test_modules.py
+  client/python/tests/test_{modules,sparse_tensors,tensors}.py
 
 if ((asan)); then
   build asan

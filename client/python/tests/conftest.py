@@ -13,7 +13,8 @@ import loadlock
 from loadlock._rebuild import Columns, InlineBuffers, TensorOptions, rebuild
 
 # Without torch its tests are not there; what is without it, test_tensors_as_numpy tests.
-collect_ignore = [] if importlib.util.find_spec("torch") else ["test_tensors.py", "test_modules.py"]
+TORCH = ["test_modules.py", "test_sparse_tensors.py", "test_tensors.py"]
+collect_ignore = [] if importlib.util.find_spec("torch") else TORCH
 
 
 def built(writer, trusts=None, tensors="auto", device=None):
