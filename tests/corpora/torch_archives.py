@@ -196,7 +196,7 @@ def pickles_inside(canary: str) -> Iterator[Case]:
     for builder in payloads.BUILDERS:
         for attack in builder(canary):
             if len(attack.data) < 1 << 16:
-                yield case(f"torch-zip-{attack.name}", zip_bytes(members(attack.data, HELD)))
+                yield case(f"torch-zip-{attack.name}", zip_bytes(members(attack.data)))
     evil = payloads.system(canary)
     magic, rest = op.stream(op.value(0x1950A86A20F9469CFC6C)), []
     yield case("torch-magic-by-call", op.stream(evil) + in_legacy(v2(legacy_storage())))

@@ -66,6 +66,9 @@ def linear(**changes: Any) -> op.Raw:
 def controls() -> Iterator[tuple[str, bytes]]:
     yield "linear", in_zip(linear())
     yield "sequential", in_zip(sequential(named(a=linear())))
+    yield "lstm", in_zip(lstm())
+    for fused in (None, False):
+        yield f"optimizer-{fused}", in_zip(op.Raw(op.value(optimizer_state(fused))))
 
 
 def sequential(children: Any) -> op.Raw:
@@ -215,6 +218,13 @@ def lstm(**changes: Any) -> op.Raw:
     return module("rnn.LSTM", {**state, **changes})
 
 
+def optimizer_state(fused: object) -> dict[str, Any]:
+    """As torch.optim.Adam's state_dict gives it."""
+    moment = {"step": v2(storage(), 0, (), ()), "exp_avg": v2(storage(), 0, (1,), (1,))}
+    group = {"lr": 0.1, "betas": (0.9, 0.999), "params": [0], "fused": fused}
+    return {"state": {0: moment}, "param_groups": [group]}
+
+
 def native(_canary: str) -> Iterator[Case]:
     """What native code trusts: the crash table's modules, and the states of fused optimizers."""
     for change in (
@@ -261,10 +271,8 @@ def native(_canary: str) -> Iterator[Case]:
         yield case(
             f"torch-native-{name}", in_zip(module(cls, {**linear_state(_parameters=ordered()), **state}))
         )
-    group = {"lr": 0.1, "betas": (0.9, 0.999), "params": [0]}
-    short = {0: {"step": v2(storage(), 0, (), ()), "exp_avg": v2(storage(), 0, (1,), (1,))}}
     for fused in (True, 1, "yes"):
-        state = {"state": short, "param_groups": [{**group, "fused": fused}]}
+        state = optimizer_state(fused)
         yield case(f"torch-fused-{fused}", in_zip(op.Raw(op.value(state))))
         inside = {"model": {"w": v2(storage())}, "optimizer": state}
         yield case(f"torch-fused-inside-{fused}", in_zip(op.Raw(op.value(inside))))

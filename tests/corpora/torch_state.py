@@ -141,7 +141,7 @@ def compressed(
     return torch_zip(made, {"0": FLOATS, "1": data, "2": more})
 
 
-def sparse_controls() -> Iterator[tuple[str, bytes]]:
+def controls() -> Iterator[tuple[str, bytes]]:
     yield "coo", coo((0, 1, 2), (2, 0, 1))
     yield "coo-coalesced", coo((0, 1, 2), (2, 0, 1), (3, 3), True)
     yield "csr", compressed("sparse_csr", (0, 1, 1, 2), (2, 0))

@@ -29,7 +29,8 @@ TENSOR = op.Raw(op.global_("torch", "Tensor"))
 
 
 def in_zip(fragment: bytes, data: bytes = FLOATS) -> bytes:
-    return torch_zip(fragment, {"0": data})
+    """A file whose storage is named in it: one that nothing names would be a reason by itself."""
+    return torch_zip(fragment, {"0": data} if op.BINPERSID in fragment else {})
 
 
 def in_legacy(fragment: bytes, data: bytes = FLOATS, item: int = 4) -> bytes:
