@@ -17,10 +17,14 @@ from .daemon import Daemon
 
 FOLDER = Path(__file__).parents[1] / "corpora" / "torch2"
 MANIFEST = [json.loads(line) for line in (FOLDER / "manifest.jsonl").read_text().splitlines()]
+# A reader that maps it would take the compressed bytes for data, so it is refused.
+DEFLATED = "state_dict-linear.rezipped.pt"
 STATE_DICTS = [
     entry["path"]
     for entry in MANIFEST
-    if entry["path"].startswith("state_dict-") and entry["format"] in ("torch-zip", "torch-legacy")
+    if entry["path"].startswith("state_dict-")
+    and entry["format"] in ("torch-zip", "torch-legacy")
+    and entry["path"] != DEFLATED
 ]
 # Element types, as the manifest names them, that numpy has.
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
@@ -57,8 +61,10 @@ BEGINNINGS = (
     "complex",
 )
 WITH_ARRAYS = [
-    entry["path"] for entry in MANIFEST if plain(entry) and entry["path"].startswith(BEGINNINGS)
-]  # fmt: skip
+    entry["path"]
+    for entry in MANIFEST
+    if plain(entry) and entry["path"].startswith(BEGINNINGS) and entry["path"] != DEFLATED
+]
 
 
 def walk(name: str, value: Any) -> Iterator[tuple[str, Any]]:

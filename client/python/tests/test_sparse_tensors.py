@@ -19,6 +19,7 @@ def no_warnings():
         warnings.simplefilter("error")
         # Said by torch of its own accord, once, of every such tensor.
         warnings.filterwarnings("ignore", "Sparse (CSR|CSC|BSR|BSC|invariant) tensor")
+        warnings.filterwarnings("ignore", "torch.quantize_per_tensor, torch.quantize_per_channel")
         warnings.filterwarnings("ignore", ".*check_sparse_tensor_invariants.*")
         yield
 

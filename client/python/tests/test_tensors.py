@@ -23,6 +23,7 @@ OLD = torch.__version__.startswith("1.")
 def no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "TypedStorage is deprecated")
         yield
 
 
