@@ -29,13 +29,11 @@ using bytes::Bytes;
 
 // Members of one archive. The largest checkpoints have some ten thousand tensors.
 inline constexpr uint64_t kMaxMembers = 1'000'000;
-// Linux has 255 bytes a component and 4,096 a path; torch prefixes names with the file's.
-inline constexpr size_t kMaxName = 1024;
 
 enum class Method : uint16_t { kStored = 0, kDeflate = 8 };
 
 struct Member {
-  // A path of plain components: UTF-8, no absolute one, no "..", no backslash.
+  // As archive::NameProblem wants it.
   std::string_view name;
   Method method = Method::kStored;
   // The data as they lie in the archive, and their offset from its begin.
