@@ -150,8 +150,7 @@ class Reader {
     if (tensor.end > data_.size()) {
       return FailAt(offsets, "data_offsets end behind the end of the file", "TRUNCATED");
     }
-    info.buffer = builder_.AddBuffer({v1::BUFFER_SOURCE_ARTIFACT, data_start_ + tensor.begin,
-                                      data_.subspan(tensor.begin, *bytes), *bytes});
+    info.buffer = builder_.AddBuffer(input_.Range(data_start_ + tensor.begin, *bytes));
     *array = builder_.Array(std::move(info));
     if (!input_.budget->ChargeHeap(sizeof(Tensor))) {
       return FailAt(entry, "the header costs more than the request may use", "BUDGET_HEAP");

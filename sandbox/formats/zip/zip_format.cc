@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/zip/archive.h"
+#include "sandbox/formats/bundle/bundle.h"
 #include "sandbox/formats/npz/npz_format.h"
 #include "sandbox/formats/skops/skops_format.h"
 
@@ -23,6 +24,8 @@ bool IsTorch(const Archive& archive) { return HasSuffix(archive, "/data.pkl"); }
 bool IsKeras(const Archive& archive) {
   return archive.Find("config.json") != nullptr && archive.Find("metadata.json") != nullptr;
 }
+bool IsSavedModel(const Archive& archive) { return HasSuffix(archive, "saved_model.pb"); }
+bool IsCoreMl(const Archive& archive) { return HasSuffix(archive, "/model.mlmodel"); }
 bool IsAny(const Archive&) { return true; }
 
 struct InZip {
@@ -40,9 +43,17 @@ constexpr InZip kInZip[] = {
     {"torchscript", IsTorchScript, nullptr,
      "a TorchScript archive, which holds code and is not supported; save the state dict"},
     {"torch", IsTorch, nullptr, "a torch.save file, which is not supported yet"},
-    {"keras", IsKeras, nullptr, "a Keras model, which is not supported yet"},
+    {"keras", IsKeras, nullptr,
+     "a Keras model, whose configuration may name Python code; save the weights as .npz or "
+     ".safetensors"},
+    {"tensorflow", IsSavedModel, nullptr,
+     "a zipped TensorFlow SavedModel, whose operations may read and write files; save its "
+     "variables as .npz or .safetensors"},
+    {"coreml", IsCoreMl, nullptr,
+     "a zipped Core ML package, which loadlock does not read; give the model that it was "
+     "converted from"},
     {"npz", IsNpz, ParseNpz, ""},
-    {"zip", IsAny, nullptr, "a zip archive of no known format; unpack it and give the files in it"},
+    {"zip", IsAny, ParseZipBundle, ""},
 };
 
 }  // namespace
@@ -52,8 +63,7 @@ const char* IdentifyZip(bytes::Bytes artifact) { return zip::HasMagic(artifact) 
 void ParseZip(const Input& input, Output* output) {
   output->format = "zip";
   Archive archive;
-  if (auto refusal = archive.Open(
-          {v1::BUFFER_SOURCE_ARTIFACT, 0, input.artifact, input.artifact.size()}, input.budget)) {
+  if (auto refusal = archive.Open(input.Whole(), input.budget)) {
     output->refusals.push_back(*std::move(refusal));
     return;
   }
