@@ -104,6 +104,20 @@ class Builder {
   NodeId BitGenerator(std::string_view name, NodeId state);
   NodeId RandomState(NodeId bit_generator, bool has_gauss, double gauss);
   NodeId Generator(NodeId bit_generator);
+  // builder_torch.cc. `type` of all of them lives for ever; numbers are proven by the caller.
+  NodeId Storage(const StorageInfo& info);
+  // For a STORAGE whose bytes come behind what refers to it.
+  void SetStorageBuffer(NodeId storage, const Buffer& buffer);
+  // `geometry`: offset, sizes and strides; of a sparse tensor its sizes alone.
+  NodeId Tensor(Kind kind, TensorInfo info, absl::Span<const int64_t> geometry);
+  // `state` is a DICT, or kNoNode if there is none.
+  NodeId Parameter(NodeId tensor, bool requires_grad, NodeId state);
+  NodeId TensorWithState(NodeId tensor, NodeId state);
+  NodeId TorchSize(absl::Span<const int64_t> sizes);
+  static constexpr uint16_t kNoDeviceIndex = 0xFFFF;
+  NodeId TorchDevice(std::string_view type, uint16_t index);
+  // An ORDERED_DICT becomes one with the attribute _metadata.
+  void SetMetadata(NodeId ordered_dict, NodeId metadata);
   // A value that waits for its BUILD; `what` is the caller's.
   NodeId Pending(uint16_t what, absl::Span<const NodeId> edges);
   // `id` becomes what `value` is; its identity and origin stay.
@@ -114,16 +128,20 @@ class Builder {
   bool Has(NodeId id, uint8_t flag) const { return (nodes_[id].flags & flag) != 0; }
   void Mark(NodeId id, uint8_t flag) { nodes_[id].flags |= flag; }
   uint64_t OriginOffset(NodeId id) const { return nodes_[id].origin >> 8; }
-  // Edges of a container, OBJECT, CALL, DTYPE_RECORD or pending value; valid until the next add.
+  // Edges of a container, OBJECT, CALL, DTYPE_RECORD or pending value; of a STATE_DICT the metadata
+  // come first. Valid until the next add.
   absl::Span<const NodeId> edges(NodeId id) const;
-  std::string_view text(NodeId id) const;  // STR, DTYPE
+  std::string_view text(NodeId id) const;  // STR, DTYPE, type of a TORCH_DEVICE
   int64_t int_value(NodeId id) const { return static_cast<int64_t>(nodes_[id].payload); }
   double float_value(NodeId id) const { return std::bit_cast<double>(nodes_[id].payload); }
-  const Buffer& buffer(NodeId id) const;               // BYTES, BYTEARRAY
-  const ArrayInfo& array(NodeId id) const;             // NDARRAY, OBJECT_NDARRAY
-  const GlobalUse& global(NodeId id) const;            // GLOBAL
-  const ScalarInfo& scalar(NodeId id) const;           // SCALAR
-  absl::Span<const uint8_t> big_int(NodeId id) const;  // BIG_INT
+  const Buffer& buffer(NodeId id) const;                // BYTES, BYTEARRAY
+  const ArrayInfo& array(NodeId id) const;              // NDARRAY, OBJECT_NDARRAY
+  const GlobalUse& global(NodeId id) const;             // GLOBAL
+  const ScalarInfo& scalar(NodeId id) const;            // SCALAR
+  const StorageInfo& storage(NodeId id) const;          // STORAGE
+  const TensorInfo& tensor(NodeId id) const;            // TENSOR, sparse or quantized ones
+  absl::Span<const int64_t> geometry(NodeId id) const;  // of those, and the sizes of a TORCH_SIZE
+  absl::Span<const uint8_t> big_int(NodeId id) const;   // BIG_INT
   const std::vector<GlobalUse>& globals() const { return globals_; }
   size_t size() const { return nodes_.size(); }
 
@@ -143,6 +161,7 @@ class Builder {
     nodes_.push_back({kind, flags, 0, extra, payload, origin_});
     return static_cast<NodeId>(nodes_.size() - 1);
   }
+  uint32_t AddGeometry(absl::Span<const int64_t> geometry);
   NodeId AddWithEdges(Kind kind, uint8_t flags, absl::Span<const NodeId> items);
   // Place for `count` edges; false if the budget does not allow it.
   bool AllocateEdges(uint32_t count, uint32_t* first);
@@ -155,6 +174,9 @@ class Builder {
   std::vector<Buffer> buffers_;
   std::vector<ArrayInfo> arrays_;
   std::vector<ScalarInfo> scalars_;
+  std::vector<StorageInfo> storages_;
+  std::vector<TensorInfo> tensors_;
+  std::vector<int64_t> geometry_;
   std::vector<GlobalUse> globals_;
   absl::flat_hash_map<std::pair<std::string_view, std::string_view>, uint32_t> global_index_;
   std::vector<std::unique_ptr<char[]>> kept_;

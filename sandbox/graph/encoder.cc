@@ -83,6 +83,15 @@ bool Encoder::Visit(NodeId node) {
       Begin(node, v1::NODE_KIND_DTYPE, 1, 0);
       Operand(strings_.Intern(b_.text(node)));
       return true;
+    case Kind::kStorage:
+      WriteStorage(node);
+      return true;
+    case Kind::kTorchSize:
+      WriteTorchSize(node);
+      return true;
+    case Kind::kTorchDevice:
+      WriteTorchDevice(node);
+      return true;
     case Kind::kComplex:
       Begin(node, v1::NODE_KIND_COMPLEX, 2, 0);
       Operand(PutFloat(b_.float_value(b_.edges(node)[0])));
@@ -105,16 +114,19 @@ bool Encoder::VisitContainer(NodeId node) {
         if (PackDict(node)) return !refusal_.has_value();
         if (!CheckStrKeys(node)) return false;
         form = Form::kStrDict;
-      } else if (!CheckOtherKeys(node, 2)) {
+      } else if (!CheckOtherKeys(node, 0, 2)) {
         return false;
       }
       break;
     case Kind::kOrderedDict:
-      if (!CheckOtherKeys(node, 2)) return false;
+      if (!CheckOtherKeys(node, 0, 2)) return false;
+      break;
+    case Kind::kStateDict:
+      if (!CheckOtherKeys(node, 1, 2)) return false;
       break;
     case Kind::kSet:
     case Kind::kFrozenSet:
-      if (!CheckOtherKeys(node, 1)) return false;
+      if (!CheckOtherKeys(node, 0, 1)) return false;
       break;
     default:
       break;
@@ -140,6 +152,12 @@ absl::Span<const NodeId> Encoder::Children(const Frame& frame) const {
       return b_.edges(frame.node).subspan(1);
     case Kind::kRandomState:
       return b_.edges(frame.node).subspan(0, 1);
+    case Kind::kTensor:
+    case Kind::kSparseTensor:
+    case Kind::kQuantizedTensor:
+    case Kind::kChannelQuantizedTensor:
+      return absl::MakeConstSpan(b_.tensor(frame.node).parts)
+          .subspan(0, b_.tensor(frame.node).part_count);
     default:
       return b_.edges(frame.node);
   }
@@ -215,6 +233,18 @@ void Encoder::Finish(const Frame& frame) {
     case Kind::kDtypeRecord:
       WriteDtypeRecord(node);
       return;
+    case Kind::kTensor:
+    case Kind::kSparseTensor:
+    case Kind::kQuantizedTensor:
+    case Kind::kChannelQuantizedTensor:
+      WriteTensor(node);
+      slots_[node].aux = height;
+      return;
+    case Kind::kParameter:
+    case Kind::kTensorWithState:
+      WriteWrapper(node);
+      slots_[node].aux = height;
+      return;
     default:
       break;
   }
@@ -279,63 +309,6 @@ void Encoder::WriteBytes(NodeId node) {
   }
   Begin(node, is_bytes ? v1::NODE_KIND_BYTES_BUFFER : v1::NODE_KIND_BYTEARRAY_BUFFER, 1, 0);
   Operand(PutBuffer(static_cast<uint32_t>(b_.node(node).payload)));
-}
-
-void Encoder::WriteArray(NodeId node) {
-  const ArrayInfo& array = b_.array(node);
-  const uint32_t order = array.fortran ? 1 : 0;
-  const auto rank = static_cast<uint32_t>(array.shape.size());
-  const auto first = static_cast<uint32_t>(c_.ints.size());
-  c_.ints.insert(c_.ints.end(), array.shape.begin(), array.shape.end());
-  if (b_.kind(node) == Kind::kNdArray) {
-    Begin(node, v1::NODE_KIND_NDARRAY, 5, 1);
-    Edge(array.dtype);
-    Operand(PutBuffer(array.buffer));
-  } else {
-    Begin(node, v1::NODE_KIND_OBJECT_NDARRAY, 4, 1);
-    Edge(array.elements);
-  }
-  Operand(order);
-  Operand(rank);
-  Operand(first);
-}
-
-void Encoder::WriteScalar(NodeId node) {
-  const ScalarInfo& scalar = b_.scalar(node);
-  Begin(node, v1::NODE_KIND_SCALAR, 2, 1);
-  Edge(scalar.dtype);
-  Operand(PutBlob(scalar.raw));
-}
-
-void Encoder::WriteRandom(NodeId node) {
-  const absl::Span<const NodeId> edges = b_.edges(node);
-  switch (b_.kind(node)) {
-    case Kind::kBitGenerator:
-      Begin(node, v1::NODE_KIND_BIT_GENERATOR, 2, 1);
-      Operand(strings_.Intern(b_.text(edges[0])));
-      Edge(edges[1]);
-      return;
-    case Kind::kRandomState:
-      Begin(node, v1::NODE_KIND_RANDOM_STATE, 3, 1);
-      Edge(edges[0]);
-      Operand(b_.kind(edges[1]) == Kind::kTrue ? 1 : 0);
-      Operand(PutFloat(b_.float_value(edges[2])));
-      return;
-    default:
-      Begin(node, v1::NODE_KIND_GENERATOR, 1, 1);
-      Edge(edges[0]);
-  }
-}
-
-void Encoder::WriteDtypeRecord(NodeId node) {
-  const absl::Span<const NodeId> edges = b_.edges(node);
-  Begin(node, v1::NODE_KIND_DTYPE_RECORD, edges.size(), 1);
-  Operand(PutInt(b_.int_value(edges[0])));
-  for (size_t i = 1; i + 2 < edges.size(); i += 3) {
-    Operand(strings_.Intern(b_.text(edges[i])));
-    Edge(edges[i + 1]);
-    Operand(PutInt(b_.int_value(edges[i + 2])));
-  }
 }
 
 // The keys were interned by CheckStrKeys.

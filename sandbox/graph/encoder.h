@@ -48,15 +48,24 @@ class Encoder {
   bool PackRun(NodeId node);
   bool PackDict(NodeId node);
   bool CheckStrKeys(NodeId node);
-  bool CheckOtherKeys(NodeId node, size_t stride);
+  // Keys stand at every `stride` of the edges from `first` on.
+  bool CheckOtherKeys(NodeId node, size_t first, size_t stride);
 
   void WriteLeaf(NodeId node);
   void WriteBytes(NodeId node);
+  void WriteStrDict(NodeId node);
+  // encoder_numpy.cc
   void WriteArray(NodeId node);
   void WriteScalar(NodeId node);
   void WriteRandom(NodeId node);
-  void WriteStrDict(NodeId node);
   void WriteDtypeRecord(NodeId node);
+  // encoder_torch.cc
+  void WriteStorage(NodeId node);
+  void WriteTensor(NodeId node);
+  void WriteWrapper(NodeId node);
+  void WriteTorchSize(NodeId node);
+  void WriteTorchDevice(NodeId node);
+  uint32_t PutGeometry(NodeId node);
 
   // Begins a node whose operands follow. `height` counts containers above leaves.
   void Begin(NodeId node, v1::NodeKind kind, size_t operands, uint32_t height);

@@ -273,5 +273,60 @@ TEST_F(DecodedFileTest, StopsAtTheBudgetAndReportsTheKernel) {
   close(read_only);
 }
 
+TEST_F(GraphTest, TensorsShareTheirStorage) {
+  const uint32_t buffer = b_.AddBuffer({v1::BUFFER_SOURCE_ARTIFACT, 64, {}, 16});
+  const NodeId storage =
+      b_.Storage({.type = "float32", .buffer = buffer, .elements = 4, .item_size = 4});
+  TensorInfo info;
+  info.parts[0] = storage;
+  info.part_count = 1;
+  info.type = "float32";
+  info.rank = 1;
+  info.flags = TensorInfo::kRequiresGrad;
+  const NodeId tensors[] = {b_.Tensor(Kind::kTensor, info, {0, 4, 1}),
+                            b_.Tensor(Kind::kTensor, info, {2, 2, 1})};
+  const v1::Graph graph = Encode(b_.Tuple(tensors));
+  ASSERT_EQ(graph.kinds_size(), 4);
+  EXPECT_EQ(graph.kinds(0), v1::NODE_KIND_STORAGE);
+  EXPECT_EQ(graph.operands(1), 0U);
+  EXPECT_EQ(graph.ints(static_cast<int>(graph.operands(2))), 4);
+  // storage, dtype, flags, rank, geometry
+  EXPECT_EQ(graph.kinds(2), v1::NODE_KIND_TENSOR);
+  const int second = 8;
+  EXPECT_EQ(graph.operands(second), 0U);
+  EXPECT_EQ(graph.operands(second + 2), 1U);
+  EXPECT_EQ(graph.operands(second + 3), 1U);
+  EXPECT_EQ(graph.ints(static_cast<int>(graph.operands(second + 4))), 2);
+  EXPECT_EQ(graph.buffer_offsets(0), 64U);
+}
+
+TEST_F(GraphTest, ParametersCostNoNodeMoreThanTheirTensor) {
+  const NodeId storage = b_.Storage({.type = "int8"});
+  TensorInfo info;
+  info.parts[0] = storage;
+  info.part_count = 1;
+  info.type = "int8";
+  const NodeId tensor = b_.Tensor(Kind::kTensor, info, {0});
+  const v1::Graph graph = Encode(b_.Parameter(tensor, true, kNoNode));
+  ASSERT_EQ(graph.kinds_size(), 3);
+  EXPECT_EQ(graph.operands(1), 0xFFFFFFFFU);  // on the meta device
+  EXPECT_EQ(graph.operands(9), 1U);
+  EXPECT_EQ(graph.operands(10), 0xFFFFFFFFU);
+}
+
+TEST_F(GraphTest, StateDictsKeepTheirKeysApart) {
+  const NodeId dict = b_.OrderedDict();
+  b_.Extend(dict, {b_.Str("w"), b_.Int(1)});
+  b_.SetMetadata(dict, b_.OrderedDict());
+  const v1::Graph graph = Encode(dict);
+  const int root = static_cast<int>(graph.root());
+  EXPECT_EQ(graph.kinds(root), v1::NODE_KIND_STATE_DICT);
+  EXPECT_EQ(graph.operand_counts(root), 3U);
+  const NodeId twice = b_.OrderedDict();
+  b_.Extend(twice, {b_.Str("w"), b_.Int(1), b_.Str("w"), b_.Int(2)});
+  b_.SetMetadata(twice, b_.OrderedDict());
+  EXPECT_EQ(Rule(twice), "MALFORMED");
+}
+
 }  // namespace
 }  // namespace loadlock::graph

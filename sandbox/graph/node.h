@@ -45,6 +45,16 @@ enum class Kind : uint8_t {
   kBitGenerator = v1::NODE_KIND_BIT_GENERATOR,
   kRandomState = v1::NODE_KIND_RANDOM_STATE,
   kGenerator = v1::NODE_KIND_GENERATOR,
+  kStorage = v1::NODE_KIND_STORAGE,
+  kTensor = v1::NODE_KIND_TENSOR,
+  kSparseTensor = v1::NODE_KIND_SPARSE_TENSOR,
+  kQuantizedTensor = v1::NODE_KIND_QUANTIZED_TENSOR,
+  kChannelQuantizedTensor = v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR,
+  kParameter = v1::NODE_KIND_PARAMETER,
+  kTensorWithState = v1::NODE_KIND_TENSOR_WITH_STATE,
+  kTorchSize = v1::NODE_KIND_TORCH_SIZE,
+  kTorchDevice = v1::NODE_KIND_TORCH_DEVICE,
+  kStateDict = v1::NODE_KIND_STATE_DICT,
   // A lowered value that is not whole before its BUILD. An encoded
   // graph never holds one.
   kPending = 128,
@@ -78,7 +88,7 @@ inline constexpr uint8_t kFlagBuilt = 8;
 struct Node {
   Kind kind;
   uint8_t flags;
-  uint16_t detail;  // of a pending value: what it waits to be
+  uint16_t detail;  // of a pending value: what it waits to be; see builder_torch.cc
   uint32_t extra;
   uint64_t payload;
   // Offset of the opcode that made it, shifted left by 8, and the opcode.

@@ -141,8 +141,8 @@ bool Encoder::CheckStrKeys(NodeId node) {
   return true;
 }
 
-bool Encoder::CheckOtherKeys(NodeId node, size_t stride) {
-  const absl::Span<const NodeId> edges = b_.edges(node);
+bool Encoder::CheckOtherKeys(NodeId node, size_t first, size_t stride) {
+  const absl::Span<const NodeId> edges = b_.edges(node).subspan(first);
   absl::flat_hash_set<std::string> seen;
   seen.reserve(edges.size() / stride);
   for (size_t i = 0; i < edges.size(); i += stride) {

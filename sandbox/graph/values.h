@@ -1,6 +1,7 @@
 #ifndef LOADLOCK_SANDBOX_GRAPH_VALUES_H_
 #define LOADLOCK_SANDBOX_GRAPH_VALUES_H_
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,35 @@ struct ArrayInfo {
 struct ScalarInfo {
   NodeId dtype = kNoNode;
   absl::Span<const uint8_t> raw;
+};
+
+// STORAGE. `type` is one of torch's names of dtypes and lives for ever.
+struct StorageInfo {
+  static constexpr uint32_t kNoBuffer = 0xFFFFFFFF;
+  std::string_view type;
+  uint32_t buffer = kNoBuffer;  // index of AddBuffer; none on the meta device
+  uint64_t elements = 0;
+  uint64_t item_size = 1;
+};
+
+// TENSOR, SPARSE_TENSOR and the quantized ones.
+struct TensorInfo {
+  // Flags of graph.proto.
+  static constexpr uint8_t kRequiresGrad = 1;
+  static constexpr uint8_t kConjugate = 2;
+  static constexpr uint8_t kNegative = 4;
+  static constexpr uint8_t kCoalesced = 8;
+
+  // The STORAGE, with scales and zero points behind it if there is one of them a channel; of a
+  // sparse one its indices and, last, its values.
+  std::array<NodeId, 3> parts = {kNoNode, kNoNode, kNoNode};
+  uint8_t part_count = 0;
+  uint8_t rank = 0;
+  uint8_t flags = 0;
+  std::string_view type;  // dtype or layout; lives for ever
+  double scale = 0;
+  int64_t zero_point = 0;  // or the axis of the channels
+  uint32_t geometry = 0;   // where Builder::geometry() begins; set by the builder
 };
 
 }  // namespace loadlock::graph
