@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "sandbox/bytes/checked.h"
+#include "sandbox/formats/dense_tensor.h"
 #include "sandbox/formats/gguf/reader.h"
 #include "sandbox/formats/gguf/types.h"
 
@@ -276,19 +277,29 @@ class File : public gguf::Reader {
 
   bool PutTensor(const Tensor& tensor, NodeId arrays) {
     builder.SetOrigin(tensor.place, 0);
-    const bool plain = tensor.type->typestr != nullptr;
-    graph::ArrayInfo info;
-    info.dtype = builder.Dtype(plain ? tensor.type->typestr : "|u1");
-    info.shape = tensor.shape;
-    if (!plain) {
-      info.shape.back() = info.shape.back() / static_cast<int64_t>(tensor.type->block_elements) *
-                          static_cast<int64_t>(tensor.type->block_bytes);
+    const gguf::TensorType& type = *tensor.type;
+    const graph::Buffer data = input.Range(data_ + tensor.offset, tensor.bytes);
+    NodeId array = graph::kNoNode;
+    if (type.torch != nullptr) {
+      array = DenseTensor(&builder, type.torch, type.block_bytes, tensor.shape, data);
+    } else if (type.typestr != nullptr) {
+      array = Array(type.typestr, tensor.shape, data);
+    } else {
+      std::vector<int64_t> in_bytes = tensor.shape;
+      in_bytes.back() = in_bytes.back() / static_cast<int64_t>(type.block_elements) *
+                        static_cast<int64_t>(type.block_bytes);
+      array = Described(tensor, Array("|u1", std::move(in_bytes), data));
     }
-    info.buffer = builder.AddBuffer(input.Range(data_ + tensor.offset, tensor.bytes));
-    NodeId array = builder.Array(std::move(info));
-    if (!plain) array = Described(tensor, array);
     builder.Extend(arrays, {builder.Str(tensor.name), array});
     return Affordable();
+  }
+
+  NodeId Array(const char* typestr, std::vector<int64_t> shape, const graph::Buffer& data) {
+    graph::ArrayInfo info;
+    info.dtype = builder.Dtype(typestr);
+    info.shape = std::move(shape);
+    info.buffer = builder.AddBuffer(data);
+    return builder.Array(std::move(info));
   }
 
   NodeId Described(const Tensor& tensor, NodeId data) {

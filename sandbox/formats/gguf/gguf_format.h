@@ -19,7 +19,8 @@ const char* IdentifyGguf(bytes::Bytes artifact);
 
 // The root is {"metadata": {key: value}, "tensors": {name: tensor}}. Arrays of numbers in the
 // metadata are ndarrays. A tensor whose type numpy has is an ndarray, C order, of the dimensions in
-// numpy's order (the fastest last). Every other, quantised or bfloat16, is
+// numpy's order (the fastest last); one of bfloat16 is a TENSOR of that shape. Every other, all of
+// them quantised, is
 //   {"type": ggml's name of it, "shape": a tuple of the elements by dimension in numpy's order,
 //    "data": an ndarray of uint8 whose last dimension counts bytes instead of elements}.
 // Chat templates, which are programs in Jinja, are values like others and reported in

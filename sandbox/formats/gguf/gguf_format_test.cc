@@ -93,7 +93,7 @@ graph::NodeId Get(const graph::Builder& graph, graph::NodeId dict, std::string_v
 }
 
 TEST(GgufFormatTest, RealFilesAreRangesOfTheFile) {
-  for (const char* name : {"types", "quantised", "vocabulary"}) {
+  for (const char* name : {"types", "quantised", "bfloat16", "vocabulary"}) {
     const Blob artifact = ReadTestFile(std::string("gguf__") + name);
     const Parsed parsed(artifact);
     EXPECT_EQ(parsed.rule(), "") << name << ": " << parsed.message();
@@ -304,6 +304,20 @@ TEST(GgufFormatTest, TensorsAreArraysOrDescribedBlocks) {
   const graph::ArrayInfo& data = graph.array(Get(graph, q, "data"));
   EXPECT_EQ(graph.text(data.dtype), "|u1");
   EXPECT_THAT(data.shape, ElementsAre(2, 68));
+}
+
+TEST(GgufFormatTest, Bfloat16IsATensorOfTorch) {
+  const Blob file = FileParts{.tensors = {{.name = "b", .dims = {3, 2}, .type = 30}},
+                              .data = std::string(12, '\1')}
+                        .Write();
+  const Parsed parsed(file);
+  ASSERT_EQ(parsed.rule(), "") << parsed.message();
+  const graph::Builder& graph = parsed.graph();
+  const graph::NodeId b = Get(graph, Get(graph, parsed.output().root, "tensors"), "b");
+  ASSERT_EQ(graph.kind(b), graph::Kind::kTensor);
+  EXPECT_EQ(graph.tensor(b).type, "bfloat16");
+  EXPECT_THAT(graph.geometry(b), ElementsAre(0, 2, 3, 3, 1));
+  EXPECT_EQ(graph.storage(graph.tensor(b).parts[0]).elements, 6U);
 }
 
 TEST(GgufFormatTest, ChatTemplatesAreReported) {

@@ -14,6 +14,8 @@ struct TensorType {
   uint64_t block_bytes = 0;
   // numpy's typestr if the elements stand one by one and numpy has their type, else null.
   const char* typestr = nullptr;
+  // torch's name of it if torch has it and numpy has not, else null.
+  const char* torch = nullptr;
 };
 
 // Null if there is no such type, or if readers differ on it; *why then says which (may be null).

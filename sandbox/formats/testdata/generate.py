@@ -174,11 +174,16 @@ def gguf_files() -> None:
             writer.add_tensor(f"w.{dtype}", np.arange(6, dtype=f"<{dtype}").reshape(2, 3))
         writer.add_tensor("w.last", np.ones(8, "<f4"))  # so that no padding ends the file
 
+    def weights(writer, *kinds: str) -> None:
+        values = np.random.default_rng(1).standard_normal((2, 256), dtype=np.float32)
+        for kind in (gguf.GGMLQuantizationType[name] for name in kinds):
+            writer.add_tensor(kind.name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+
     def quantised(writer) -> None:
-        weights = np.random.default_rng(1).standard_normal((2, 256), dtype=np.float32)
-        for kind in ("Q4_0", "Q5_1", "Q8_0", "BF16"):
-            kind = gguf.GGMLQuantizationType[kind]
-            writer.add_tensor(kind.name, gguf.quants.quantize(weights, kind), raw_dtype=kind)
+        weights(writer, "Q4_0", "Q5_1", "Q8_0")
+
+    def bfloat16(writer) -> None:
+        weights(writer, "BF16")
 
     def vocabulary(writer) -> None:
         writer.add_custom_alignment(64)
@@ -187,8 +192,8 @@ def gguf_files() -> None:
         writer.add_chat_template("{% for m in messages %}{{ m.content }}{% endfor %}")
         writer.add_tensor("token_embd", np.ones((4, 4), "<f4"))
 
-    for name, fill in (("types", types), ("quantised", quantised), ("vocabulary", vocabulary)):
-        file(name, fill)
+    for fill in (types, quantised, bfloat16, vocabulary):
+        file(fill.__name__, fill)
 
 
 def wrapped_files() -> None:
