@@ -16,6 +16,7 @@
 #include "sandbox/graph/decoded_file.h"
 #include "sandbox/graph/node.h"
 #include "sandbox/graph/refusal.h"
+#include "sandbox/graph/values.h"
 
 namespace loadlock::formats {
 
@@ -30,6 +31,21 @@ struct Input {
   // Charged for every node, byte of heap and byte decoded. The same that `decoded` and the
   // builder were made with.
   bytes::Budget* budget = nullptr;
+  // What `artifact` is a view of, for buffers, and the offset of its first byte in that: the file,
+  // or what was decoded of it, or a member of either.
+  v1::BufferSource source = v1::BUFFER_SOURCE_ARTIFACT;
+  uint64_t offset = 0;
+
+  // Part of `artifact`, within its bounds.
+  graph::Buffer Range(uint64_t begin, uint64_t length) const {
+    return {source, offset + begin, artifact.subspan(begin, length), length};
+  }
+  graph::Buffer Whole() const { return Range(0, artifact.size()); }
+  // For parsers that count from the begin of `source`.
+  void MakeRelative(graph::Refusal* refusal) const {
+    auto& at = refusal->byte_offset;
+    if (at && *at >= offset) *at -= offset;
+  }
 };
 
 struct Output {
@@ -39,11 +55,13 @@ struct Output {
   // For graph->Encode(), which may still refuse. kNoNode if `refusals` is not empty.
   graph::NodeId root = graph::kNoNode;
   // "pickle", "joblib", "npy", or with the compression it came in: "joblib+zlib",
-  // "pickle+xz". A format that is known and refused has its name too ("zip", "gguf"); empty
+  // "pickle+xz". A format that is known and refused has its name too ("onnx", "7z"); empty
   // if nothing was recognised.
   std::string format;
   // Not empty: refused.
   std::vector<graph::Refusal> refusals;
+  // What is worth knowing and does not refuse (findings of severity INFO), a dozen at most.
+  std::vector<graph::Refusal> notes;
   // Every name that the stream refers to, in order of first use; `trust` is not set. Also
   // filled when the parse ends in a refusal: a report names `posix.system` even if the stream
   // breaks later.

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -51,9 +52,9 @@ bytes::BudgetLimits LimitsOf(const v1::Job& job) {
   return limits;
 }
 
-void AddRefusal(const graph::Refusal& refusal, v1::WorkerResult* result) {
+void AddFinding(v1::Severity severity, const graph::Refusal& refusal, v1::WorkerResult* result) {
   v1::Finding* const finding = result->add_findings();
-  finding->set_severity(v1::SEVERITY_ERROR);
+  finding->set_severity(severity);
   finding->set_rule_id(refusal.rule_id);
   finding->set_message(refusal.message);
   finding->set_name(refusal.name);
@@ -62,6 +63,16 @@ void AddRefusal(const graph::Refusal& refusal, v1::WorkerResult* result) {
   finding->set_object_path(refusal.object_path);
   finding->set_allow(refusal.allow);
   if (refusal.byte_offset.has_value()) finding->set_byte_offset(*refusal.byte_offset);
+}
+
+void AddRefusal(const graph::Refusal& refusal, v1::WorkerResult* result) {
+  AddFinding(v1::SEVERITY_ERROR, refusal, result);
+}
+
+bool IsRefused(const v1::WorkerResult& result) {
+  return std::any_of(
+      result.findings().begin(), result.findings().end(),
+      [](const v1::Finding& finding) { return finding.severity() == v1::SEVERITY_ERROR; });
 }
 
 // Fills the result, and the graph if there is no refusal.
@@ -74,6 +85,7 @@ void Describe(const formats::Output& output, graph::Encoded* encoded, v1::Worker
       AddRefusal(*refusal, result);
     }
   }
+  for (const graph::Refusal& note : output.notes) AddFinding(v1::SEVERITY_INFO, note, result);
   if (result->ByteSizeLong() > kMaxResultBytes) {
     // No library refers to that many names; the report could not list them.
     result->clear_findings();
@@ -82,7 +94,7 @@ void Describe(const formats::Output& output, graph::Encoded* encoded, v1::Worker
         graph::Refuse("BUDGET_NODES", "the artifact refers to more names than a report can list"),
         result);
   }
-  if (result->findings_size() > 0) *encoded = {};
+  if (IsRefused(*result)) *encoded = {};
   result->set_graph_bytes(encoded->graph.size());
   result->set_provenance_bytes(encoded->provenance.size());
 }

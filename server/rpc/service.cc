@@ -24,11 +24,27 @@ using grpc::ServerUnaryReactor;
 constexpr size_t kMaxContentBytes = size_t{3} << 20;
 constexpr size_t kMaxAuditGraphBytes = size_t{3} << 20;
 
-// As Report.format. The daemon links no parser, so it cannot ask them.
-constexpr std::array kFormats = {
-    "pickle",      "joblib",       "joblib+zlib",    "joblib+gzip", "joblib+bz2",
-    "joblib+lzma", "joblib+xz",    "joblib+lz4",     "npy",         "npz",
-    "skops",       "xgboost-json", "xgboost-ubjson", "lightgbm",    "safetensors"};
+// As Report.format; "+gzip" and its like may follow any but an index, which lies in a folder. The
+// daemon links no parser, so it cannot ask them.
+constexpr std::array kFormats = {"pickle",
+                                 "joblib",
+                                 "joblib+zlib",
+                                 "joblib+gzip",
+                                 "joblib+bz2",
+                                 "joblib+lzma",
+                                 "joblib+xz",
+                                 "joblib+lz4",
+                                 "npy",
+                                 "npz",
+                                 "skops",
+                                 "xgboost-json",
+                                 "xgboost-ubjson",
+                                 "lightgbm",
+                                 "safetensors",
+                                 "safetensors-index",
+                                 "gguf",
+                                 "zip",
+                                 "tar"};
 
 ServerUnaryReactor* Answer(CallbackServerContext* context, const absl::Status& status) {
   ServerUnaryReactor* reactor = context->DefaultReactor();

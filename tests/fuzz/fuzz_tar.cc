@@ -1,8 +1,15 @@
-// The tar reader. The checksum of every header is put right, so that no mutation is lost on it.
+// Tar archives: an input is an archive whose checksums are made right first, so that no mutation is
+// lost on them.
+#include "sandbox/decoders/tar/tar.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "sandbox/decoders/tar/archive.h"
+#include "sandbox/decoders/archive/name.h"
 #include "tests/fuzz/refusals.h"
 #include "tests/fuzz/target.h"
 
@@ -10,22 +17,18 @@ namespace loadlock::fuzz {
 namespace {
 
 constexpr size_t kBlock = 512;
-constexpr size_t kMagic = 257;
-constexpr size_t kChecksum = 148;
 
-// Whatever looks like a header by its magic.
-void MendChecksums(std::vector<uint8_t>* file) {
-  for (size_t at = 0; at + kBlock <= file->size(); at += kBlock) {
-    uint8_t* const block = file->data() + at;
-    if (std::string_view(reinterpret_cast<const char*>(block) + kMagic, 5) != "ustar") continue;
-    std::fill_n(block + kChecksum, 8, uint8_t{' '});
-    unsigned sum = 0;
-    for (size_t i = 0; i < kBlock; ++i) sum += block[i];
-    for (size_t i = 0; i < 6; ++i) {
-      block[kChecksum + i] = static_cast<uint8_t>('0' + (sum >> (3 * (5 - i)) & 7U));
-    }
-    block[kChecksum + 6] = 0;
-  }
+void CorrectChecksum(uint8_t* block) {
+  constexpr size_t kMagic = 257;
+  constexpr size_t kChecksum = 148;
+  constexpr size_t kSize = 8;
+  if (std::string_view(reinterpret_cast<const char*>(block) + kMagic, 5) != "ustar") return;
+  std::fill_n(block + kChecksum, kSize, uint8_t{' '});
+  unsigned sum = 0;
+  for (size_t i = 0; i < kBlock; ++i) sum += block[i];
+  char text[kSize];
+  (void)std::snprintf(text, sizeof(text), "%06o", sum);
+  std::copy_n(text, kSize - 1, block + kChecksum);
 }
 
 }  // namespace
@@ -34,21 +37,27 @@ void MendChecksums(std::vector<uint8_t>* file) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace loadlock;  // NOLINT(google-build-using-namespace): the entry is in C's
   std::vector<uint8_t> file(data, data + size);
-  fuzz::MendChecksums(&file);
-  bytes::Budget budget(bytes::BudgetLimits{});
-  tar::Archive archive;
-  if (const auto refusal = archive.Open(file, &budget)) {
+  for (size_t at = 0; at + fuzz::kBlock <= size; at += fuzz::kBlock) {
+    fuzz::CorrectChecksum(file.data() + at);
+  }
+  bytes::Budget budget({});
+  std::vector<tar::Member> members;
+  if (const auto refusal = tar::Read(file, &budget, &members)) {
+    fuzz::Require(refusal->byte_offset.has_value(), "a refusal says where");
     fuzz::CheckRefusal(*refusal, size);
     return 0;
   }
-  fuzz::Require(archive.members().empty() || tar::IsTar(file), "an archive begins with a header");
+  fuzz::Require(size % fuzz::kBlock == 0, "an archive is whole blocks");
+  std::set<std::string> names;
   uint64_t end = 0;
-  for (const tar::Member& member : archive.members()) {
-    fuzz::Require(member.offset >= end, "members do not overlap");
-    end = member.offset + member.data.size();
-    fuzz::Require(end <= size, "members lie in the file");
-    fuzz::Require(archive.Find(member.name) == &member && tar::HasMember(file, member.name),
-                  "a member is found by its name");
+  for (const tar::Member& member : members) {
+    fuzz::Require(archive::NameProblem(member.name, archive::Encoding::kUtf8) == nullptr,
+                  "a name escapes nowhere");
+    fuzz::Require(names.insert(member.name).second, "a name stands once");
+    fuzz::Require(member.offset >= end && member.data_offset >= member.offset + fuzz::kBlock,
+                  "members lie one behind the other");
+    end = member.data_offset + member.data.size();
+    fuzz::Require(end <= size, "and within the archive");
   }
   return 0;
 }

@@ -8,6 +8,7 @@ them, by its hash.
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,18 @@ def texts() -> None:
          "=/etc/passwd", "=relative", "=", "a/nothing")
     ):  # fmt: skip
         put("store_path", f"{i:02}", path)
+
+
+def indexes() -> None:
+    two = {"a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors"}
+    for name, text in (
+        ("two", json.dumps({"metadata": {"total_size": 16}, "weight_map": two})),
+        ("none", '{"weight_map": {}}'),
+        ("escaping", json.dumps({"weight_map": {"a": "../m.safetensors", "b": "/m.safetensors"}})),
+        ("escaped", '{"weight_map": {"\\u0061": "\\u002e\\u002e/x.safetensors"}}'),
+        ("twice", '{"weight_map": {"a": "m.safetensors", "a": "n.safetensors"}}'),
+    ):
+        put("shard_index", name, text)
 
 
 def headers() -> None:
@@ -243,6 +256,7 @@ def answers() -> None:
 
 if __name__ == "__main__":
     texts()
+    indexes()
     headers()
     packets()
     programs()

@@ -75,6 +75,52 @@ def test_what_convert_writes_is_read_again(daemon: Daemon, tmp_path: Path) -> No
         np.testing.assert_array_equal(loaded[name], array)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "name", "raw", "values"),
+    [
+        ("BF16", "bfloat16", b"\x80\x3f\x00\x40\x00\xbf", [1.0, 2.0, -0.5]),
+        ("F8_E4M3", "float8_e4m3fn", b"\x38\x40\xb0", [1.0, 2.0, -0.5]),
+        ("F8_E5M2", "float8_e5m2", b"\x3c\x40\xb8", [1.0, 2.0, -0.5]),
+    ],
+)
+def test_what_numpy_has_not_is_a_tensor_of_torch(
+    dtype: str, name: str, raw: bytes, values: list[float], daemon: Daemon, client: loadlock.Client
+) -> None:
+    torch = pytest.importorskip("torch")
+    if not hasattr(torch, name):
+        pytest.skip(f"this torch has no {name}")
+    data = file_of({"a": entry(dtype, [3, 1], 0, len(raw))}, raw)
+    tensor = client.load(daemon.write("model.safetensors", data))["a"]
+    assert tensor.dtype == getattr(torch, name)
+    assert tensor.shape == (3, 1)
+    assert tensor.float().flatten().tolist() == values
+
+
+def a_length_like(other: int) -> bytes:
+    """A good file whose first bytes are those of another format."""
+    header = json.dumps({"a": entry("U8", [1], 0, 1)}).encode()
+    return struct.pack("<Q", other) + header.ljust(other) + b"x"
+
+
+@pytest.mark.parametrize("length", [0x58, 0x70, 0x78, 0x80, 0x9C78, 0x940480, 0x088B1F, 0x120708], ids=hex)
+def test_a_length_is_no_other_format(length: int, daemon: Daemon, client: loadlock.Client) -> None:
+    loaded = client.load(daemon.write("model.safetensors", a_length_like(length)))
+    assert loaded["a"].tobytes() == b"x"
+
+
+def test_a_file_made_for_two_readers_is_refused(daemon: Daemon, client: loadlock.Client) -> None:
+    """To pickle.load it is a text of 4,096 bytes and then a call, to others a header in braces."""
+    length = 0x100058
+    evil = b'cposix\nsystem\n(S"true"\ntR.'
+    header = bytearray(b"{" + b" " * (length - 2) + b"}")
+    at = 5 + 0x1000 - 8
+    header[at : at + len(evil)] = evil
+    report = client.audit(daemon.write("model.safetensors", struct.pack("<Q", length) + header))
+    (finding,) = report.findings
+    assert finding.rule_id == "UNKNOWN_FORMAT"
+    assert "safetensors and as pickle" in finding.message
+
+
 HOSTILE = {
     "gap": (file_of({"a": entry("U8", [1], 1, 2)}, b"xx"), "ARRAY_BOUNDS"),
     "overlap": (file_of({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 1, 3)}, b"xxx"), "ARRAY_BOUNDS"),
@@ -86,7 +132,9 @@ HOSTILE = {
         file_of({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 0, 1)}, b"x").replace(b'"b"', b'"a"'),
         "DUPLICATE_KEY",
     ),
-    "no such type": (file_of({"a": entry("BF16", [1], 0, 2)}, b"xx"), "DTYPE"),
+    "no such type": (file_of({"a": entry("F6_E2M3", [4], 0, 3)}, b"xxx"), "DTYPE"),
+    "half a byte": (file_of({"a": entry("F4", [3], 0, 2)}, b"xx"), "ARRAY_BOUNDS"),
+    "less than bfloat16": (file_of({"a": entry("BF16", [2], 0, 2)}, b"xx"), "ARRAY_BOUNDS"),
     "unknown field": (file_of({"a": entry("U8", [1], 0, 1) | {"code": "x"}}, b"x"), "MALFORMED"),
 }
 

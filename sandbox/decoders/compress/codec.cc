@@ -29,6 +29,7 @@ constexpr Codec kCodecs[] = {
     {"lzma", MatchesLzma, LzmaHeaderProblem, MakeLzma, kXzMemory},
     {"xz", MatchesXz, NoHeaderProblem, MakeXz, kXzMemory},
     {"lz4", MatchesLz4, Lz4HeaderProblem, MakeLz4, kLz4Memory},
+    {"zstd", MatchesZstd, ZstdHeaderProblem, MakeZstd, kZstdMemory},
 };
 
 // Heap that is charged while the library lives.

@@ -20,7 +20,7 @@
 namespace loadlock::compress {
 
 struct Codec {
-  // As in format names: "zlib", "gzip", "bz2", "lzma", "xz", "lz4".
+  // As in format names: "zlib", "gzip", "bz2", "lzma", "xz", "lz4", "zstd".
   const char* name;
   // Whether the bytes begin with a header of this format: all of it that is fixed, not only
   // the first byte.
@@ -34,7 +34,7 @@ struct Codec {
   uint64_t memory_bytes;
 };
 
-// zlib, gzip, bz2, lzma, xz, lz4.
+// zlib, gzip, bz2, lzma, xz, lz4, zstd.
 absl::Span<const Codec> Codecs();
 
 // Decompresses `artifact`, which must be one stream and nothing else, to the end of `decoded`.

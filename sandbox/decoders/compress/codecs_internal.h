@@ -1,4 +1,4 @@
-// The four libraries behind the codecs; only codec.cc includes this.
+// The libraries behind the codecs; only codec.cc includes this.
 #ifndef LOADLOCK_SANDBOX_DECODERS_COMPRESS_CODECS_INTERNAL_H_
 #define LOADLOCK_SANDBOX_DECODERS_COMPRESS_CODECS_INTERNAL_H_
 
@@ -36,6 +36,15 @@ inline constexpr uint64_t kLz4Memory = uint64_t{9} << 20;
 bool MatchesLz4(Bytes artifact);
 const char* Lz4HeaderProblem(Bytes artifact);
 std::unique_ptr<Decompressor> MakeLz4();
+
+// zstd.cc. A window of 64 MiB, as much again as a block in and out, and tables. Only zstd --ultra
+// and
+// --long ask for more, and only for files that are larger than that.
+inline constexpr int kZstdWindowLog = 26;
+inline constexpr uint64_t kZstdMemory = uint64_t{66} << 20;
+bool MatchesZstd(Bytes artifact);
+const char* ZstdHeaderProblem(Bytes artifact);
+std::unique_ptr<Decompressor> MakeZstd();
 
 }  // namespace loadlock::compress
 

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <ctime>
 #include <functional>
@@ -88,6 +89,19 @@ Blob Lz4(const Blob& data, bool checksum = true) {
   return out;
 }
 
+Blob Zstd(const Blob& data, bool checksum = true, bool sized = true) {
+  ZSTD_CCtx* const context = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, checksum ? 1 : 0);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, sized ? 1 : 0);
+  Blob out(ZSTD_compressBound(data.size()));
+  ZSTD_outBuffer output = {out.data(), out.size(), 0};
+  ZSTD_inBuffer input = {data.data(), data.size(), 0};
+  EXPECT_EQ(ZSTD_compressStream2(context, &output, &input, ZSTD_e_end), 0U);
+  ZSTD_freeCCtx(context);
+  out.resize(output.pos);
+  return out;
+}
+
 struct Result {
   std::optional<graph::Refusal> refusal;
   Blob data;
@@ -139,7 +153,8 @@ std::vector<Case> Cases() {
           {"bz2", Bzip2},
           {"lzma", Lzma},
           {"xz", Xz},
-          {"lz4", [](const Blob& data) { return Lz4(data); }}};
+          {"lz4", [](const Blob& data) { return Lz4(data); }},
+          {"zstd", [](const Blob& data) { return Zstd(data); }}};
 }
 
 class CompressTest : public testing::TestWithParam<Case> {};
@@ -324,6 +339,42 @@ TEST(CodecTest, NoDescriptorMeansRefusal) {
   const auto refusal = DecompressAll(Find("zlib"), artifact, &budget, &decoded);
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->rule_id, "BUDGET_DECODED");
+}
+
+TEST(ZstdTest, TakesFramesWithAndWithoutChecksum) {
+  const Blob data = Sample(1000);
+  EXPECT_EQ(Unpack("zstd", Zstd(data, /*checksum=*/false)).data, data);
+  Blob broken = Zstd(data);
+  broken.back() ^= 1;
+  EXPECT_EQ(Unpack("zstd", broken).rule(), "MALFORMED");
+}
+
+TEST(ZstdTest, HeadersThatReadersTreatDifferentlyAreRefused) {
+  for (const int flag : {0x01, 0x02, 0x03, 0x08, 0x10}) {
+    Blob changed = Zstd(Sample(100));
+    changed[4] = static_cast<uint8_t>(changed[4] | flag);
+    EXPECT_EQ(Unpack("zstd", changed).rule(), "MALFORMED") << flag;
+  }
+  // A frame that readers skip, and one that follows another.
+  EXPECT_FALSE(Find("zstd").matches(Blob{0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 0}));
+  Blob twice = Zstd(Sample(100));
+  const Blob once = twice;
+  twice.insert(twice.end(), once.begin(), once.end());
+  EXPECT_EQ(Unpack("zstd", twice).rule(), "TRAILING_DATA");
+}
+
+TEST(ZstdTest, HugeWindowsAreNotAllocated) {
+  const Blob data = Sample(100'000);
+  Blob frame = Zstd(data, /*checksum=*/true, /*sized=*/false);
+  // No size, so that the window is what the byte behind the descriptor says: 2^(10 + n).
+  ASSERT_EQ(frame[4] & 0xe0, 0);
+  const auto with_window = [&frame](int log) {
+    frame[5] = static_cast<uint8_t>((log - 10) << 3);
+    return frame;
+  };
+  EXPECT_EQ(Unpack("zstd", with_window(26)).data, data);
+  EXPECT_EQ(Unpack("zstd", with_window(27)).rule(), "BUDGET_HEAP");
+  EXPECT_EQ(Unpack("zstd", with_window(41)).rule(), "BUDGET_HEAP");
 }
 
 }  // namespace

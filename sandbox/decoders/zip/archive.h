@@ -29,13 +29,11 @@ using bytes::Bytes;
 
 // Members of one archive. The largest checkpoints have some ten thousand tensors.
 inline constexpr uint64_t kMaxMembers = 1'000'000;
-// Linux has 255 bytes a component and 4,096 a path; torch prefixes names with the file's.
-inline constexpr size_t kMaxName = 1024;
 
 enum class Method : uint16_t { kStored = 0, kDeflate = 8 };
 
 struct Member {
-  // A path of plain components: UTF-8, no absolute one, no "..", no backslash.
+  // As archive::NameProblem wants it.
   std::string_view name;
   Method method = Method::kStored;
   // The data as they lie in the archive, and their offset from its begin.
@@ -64,6 +62,11 @@ class Archive {
   absl::Span<const Member> members() const { return members_; }
   // Null if there is none of exactly this name.
   const Member* Find(std::string_view name) const;
+
+  // Where the data of a stored member lie, unproven.
+  graph::Buffer Stored(const Member& member) const {
+    return {file_.source, file_.offset + member.data_offset, member.data, member.data.size()};
+  }
 
   // Makes the content of a member known: proves its checksum, and inflates it to the end of
   // `decoded` (at a multiple of 64) if it is compressed. On success *out says where the content

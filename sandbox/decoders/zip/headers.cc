@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "sandbox/decoders/archive/name.h"
 #include "sandbox/decoders/zip/archive.h"
 #include "sandbox/decoders/zip/records.h"
 
@@ -200,7 +201,9 @@ std::optional<graph::Refusal> ReadCentral(bytes::Cursor* in, Header* out) {
     return Refuse("MALFORMED", "the directory of the zip archive is malformed", out->at);
   }
   out->name = AsText(name);
-  if (const char* why = NameProblem(out->name, (out->flags & kFlagUtf8) != 0)) {
+  const auto encoding =
+      (out->flags & kFlagUtf8) != 0 ? archive::Encoding::kUtf8 : archive::Encoding::kUnknown;
+  if (const char* why = archive::NameProblem(out->name, encoding)) {
     return Refuse("ZIP_NAME",
                   absl::StrCat("the zip member name ", Shown(out->name), " is refused: ", why),
                   out->at);

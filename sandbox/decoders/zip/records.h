@@ -77,9 +77,6 @@ struct Header {
 [[nodiscard]] std::optional<graph::Refusal> CheckDescriptor(Bytes bytes, uint64_t offset,
                                                             const Header& central);
 
-// Null if the name is one that every reader understands alike, else what is wrong with it.
-const char* NameProblem(std::string_view name, bool utf8_flag);
-
 }  // namespace loadlock::zip
 
 #endif  // LOADLOCK_SANDBOX_DECODERS_ZIP_RECORDS_H_

@@ -10,10 +10,11 @@ namespace loadlock::formats {
 const char* IdentifyNpy(bytes::Bytes artifact) { return npy::HasMagic(artifact) ? "npy" : nullptr; }
 
 void ParseNpy(const Input& input, Output* output) {
-  auto result = npy::Parse({input.artifact, v1::BUFFER_SOURCE_ARTIFACT, 0}, *input.decoded,
+  auto result = npy::Parse({input.artifact, input.source, input.offset}, *input.decoded,
                            *input.budget, *output->graph);
   output->format = "npy";
   if (result.refusal) {
+    input.MakeRelative(&*result.refusal);
     output->refusals.push_back(*std::move(result.refusal));
   } else {
     output->root = result.root;

@@ -30,8 +30,10 @@ bool IsGrammarError(std::string_view rule) {
          rule == "STACK_UNDERFLOW" || rule == "MEMO_MISSING" || rule == "FORBIDDEN_OPCODE";
 }
 
-pickle::Stream WholeArtifact(const Input& input) {
-  return {input.artifact, v1::BUFFER_SOURCE_ARTIFACT, 0};
+// A refusal says where in the artifact, not in what the artifact is a part of.
+void ParseWhole(const Input& input, Output* output) {
+  ParsePickleStream({input.artifact, input.source, input.offset}, input, output);
+  if (!output->refusals.empty()) input.MakeRelative(&output->refusals.front());
 }
 
 }  // namespace
@@ -56,16 +58,14 @@ void ParsePickleStream(const pickle::Stream& stream, const Input& input, Output*
   }
 }
 
-void ParsePickle(const Input& input, Output* output) {
-  ParsePickleStream(WholeArtifact(input), input, output);
-}
+void ParsePickle(const Input& input, Output* output) { ParseWhole(input, output); }
 
 const char* IdentifyHeaderlessPickle(bytes::Bytes artifact) {
   return !artifact.empty() && IsOpcode(artifact[0]) ? "pickle" : nullptr;
 }
 
 void ParseHeaderlessPickle(const Input& input, Output* output) {
-  ParsePickleStream(WholeArtifact(input), input, output);
+  ParseWhole(input, output);
   if (output->refusals.empty()) return;
   graph::Refusal& refusal = output->refusals.front();
   // A file that names something is a pickle, whatever else is wrong with it.

@@ -13,6 +13,7 @@
 #include "sandbox/bytes/utf8.h"
 #include "sandbox/decoders/json/document.h"
 #include "sandbox/decoders/numpy/dtype.h"
+#include "sandbox/formats/dense_tensor.h"
 
 namespace loadlock::formats {
 namespace {
@@ -30,17 +31,40 @@ constexpr uint32_t kMaxDepth = 4;
 // Names of parameters are paths of attributes; no library makes longer ones.
 constexpr size_t kMaxName = 4096;
 
+// An element type: numpy's if it has one, else torch's, else neither reads it.
 struct DtypeName {
   std::string_view name;
-  const char* typestr;  // null: numpy has no such type
+  const char* typestr = nullptr;
+  const char* torch = nullptr;
+  // Of torch's.
+  uint64_t item_size = 1;
+  // Numbers that stand in one item of torch's, along the last dimension.
+  int64_t packed = 1;
 };
 
 constexpr DtypeName kDtypes[] = {
-    {"BOOL", "|b1"}, {"U8", "|u1"},        {"I8", "|i1"},        {"I16", "<i2"},
-    {"U16", "<u2"},  {"F16", "<f2"},       {"I32", "<i4"},       {"U32", "<u4"},
-    {"F32", "<f4"},  {"I64", "<i8"},       {"U64", "<u8"},       {"F64", "<f8"},
-    {"C64", "<c8"},  {"BF16", nullptr},    {"F8_E4M3", nullptr}, {"F8_E5M2", nullptr},
-    {"F4", nullptr}, {"F6_E2M3", nullptr}, {"F6_E3M2", nullptr}, {"F8_E8M0", nullptr},
+    {"BOOL", "|b1"},
+    {"U8", "|u1"},
+    {"I8", "|i1"},
+    {"I16", "<i2"},
+    {"U16", "<u2"},
+    {"F16", "<f2"},
+    {"I32", "<i4"},
+    {"U32", "<u4"},
+    {"F32", "<f4"},
+    {"I64", "<i8"},
+    {"U64", "<u8"},
+    {"F64", "<f8"},
+    {"C64", "<c8"},
+    {"BF16", nullptr, "bfloat16", 2},
+    {"F8_E4M3", nullptr, "float8_e4m3fn"},
+    {"F8_E5M2", nullptr, "float8_e5m2"},
+    {"F8_E8M0", nullptr, "float8_e8m0fnu"},
+    {"F8_E4M3FNUZ", nullptr, "float8_e4m3fnuz"},
+    {"F8_E5M2FNUZ", nullptr, "float8_e5m2fnuz"},
+    {"F4", nullptr, "float4_e2m1fn_x2", 1, 2},
+    {"F6_E2M3"},
+    {"F6_E3M2"},
 };
 
 struct Tensor {
@@ -131,17 +155,20 @@ class Reader {
         shape == json::kNoValue || offsets == json::kNoValue) {
       return FailAt(entry, "a tensor has other fields than dtype, shape and data_offsets");
     }
-    const char* typestr = nullptr;
-    graph::ArrayInfo info;
+    const DtypeName* type = nullptr;
+    std::vector<int64_t> sizes;
     std::vector<int64_t> range;
-    if (!ReadDtype(dtype, &typestr) || !ReadInts(shape, numpy::kMaxRank, &info.shape) ||
+    if (!ReadDtype(dtype, &type) || !ReadInts(shape, numpy::kMaxRank, &sizes) ||
         !ReadInts(offsets, 2, &range)) {
       return false;
     }
     if (range.size() != 2) return FailAt(offsets, "data_offsets are not two");
+    if (!Pack(type->packed, shape, &sizes)) return false;
     builder_.SetOrigin(kHeaderStart + doc_.offset(entry), 0);
-    info.dtype = builder_.Dtype(typestr);
-    const auto bytes = numpy::ArrayBytes(info.shape, numpy::ItemSize(builder_, info.dtype));
+    const NodeId numpy_type =
+        type->typestr == nullptr ? graph::kNoNode : builder_.Dtype(type->typestr);
+    const auto bytes = numpy::ArrayBytes(
+        sizes, type->typestr == nullptr ? type->item_size : numpy::ItemSize(builder_, numpy_type));
     const Tensor tensor = {static_cast<uint64_t>(range[0]), static_cast<uint64_t>(range[1]),
                            doc_.offset(entry)};
     if (!bytes || tensor.begin > tensor.end || tensor.end - tensor.begin != *bytes) {
@@ -150,9 +177,16 @@ class Reader {
     if (tensor.end > data_.size()) {
       return FailAt(offsets, "data_offsets end behind the end of the file", "TRUNCATED");
     }
-    info.buffer = builder_.AddBuffer({v1::BUFFER_SOURCE_ARTIFACT, data_start_ + tensor.begin,
-                                      data_.subspan(tensor.begin, *bytes), *bytes});
-    *array = builder_.Array(std::move(info));
+    const graph::Buffer data = input_.Range(data_start_ + tensor.begin, *bytes);
+    if (type->typestr != nullptr) {
+      graph::ArrayInfo info;
+      info.dtype = numpy_type;
+      info.shape = std::move(sizes);
+      info.buffer = builder_.AddBuffer(data);
+      *array = builder_.Array(std::move(info));
+    } else {
+      *array = DenseTensor(&builder_, type->torch, type->item_size, sizes, data);
+    }
     if (!input_.budget->ChargeHeap(sizeof(Tensor))) {
       return FailAt(entry, "the header costs more than the request may use", "BUDGET_HEAP");
     }
@@ -160,21 +194,33 @@ class Reader {
     return true;
   }
 
-  bool ReadDtype(ValueId value, const char** typestr) {
+  bool ReadDtype(ValueId value, const DtypeName** type) {
     if (!doc_.Is(value, Type::kString)) return FailAt(value, "dtype is not a string");
     const std::string_view name = doc_.text(value);
-    const auto* known = std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                                     [name](const DtypeName& one) { return one.name == name; });
-    if (known == std::end(kDtypes)) {
+    *type = std::find_if(std::begin(kDtypes), std::end(kDtypes),
+                         [name](const DtypeName& one) { return one.name == name; });
+    if (*type == std::end(kDtypes)) {
       return FailAt(value, absl::StrCat("'", graph::Quote(name), "' is no dtype of safetensors"),
                     "DTYPE");
     }
-    *typestr = known->typestr;
-    if (*typestr != nullptr) return true;
+    if ((*type)->typestr != nullptr || (*type)->torch != nullptr) return true;
     return FailAt(value,
                   absl::StrCat("tensors of ", std::string(name),
-                               ", for which numpy has no type, are not read yet"),
+                               ", for which neither numpy nor torch has a type, are not read"),
                   "DTYPE");
+  }
+
+  // From numbers to items, of which the last dimension must be whole ones.
+  bool Pack(int64_t packed, ValueId shape, std::vector<int64_t>* sizes) {
+    if (packed == 1) return true;
+    if (sizes->empty() || sizes->back() % packed != 0) {
+      return FailAt(shape,
+                    absl::StrCat("the last dimension is no multiple of ", packed,
+                                 ", which are the numbers in one byte"),
+                    "ARRAY_BOUNDS");
+    }
+    sizes->back() /= packed;
+    return true;
   }
 
   bool ReadInts(ValueId value, size_t most, std::vector<int64_t>* out) {

@@ -141,9 +141,54 @@ TEST(SafetensorsFormatTest, SizesAndOffsetsAreProven) {
   EXPECT_EQ(RuleOf(same, 2), "ARRAY_BOUNDS");
 }
 
-TEST(SafetensorsFormatTest, WhatNumpyHasNotIsRefusedByName) {
-  for (const char* dtype : {"BF16", "F8_E4M3", "F8_E5M2", "F4", "F6_E2M3"}) {
-    const Blob file = File(One(dtype, "[2]", "[0,4]"), 4);
+TEST(SafetensorsFormatTest, WhatNumpyHasNotIsATensorOfTorch) {
+  struct Case {
+    const char* dtype;
+    const char* type;
+    const char* shape;
+    size_t bytes;
+    std::vector<int64_t> geometry;  // offset, sizes, strides
+  };
+  const Case cases[] = {
+      {"BF16", "bfloat16", "[2,3]", 12, {0, 2, 3, 3, 1}},
+      {"BF16", "bfloat16", "[]", 2, {0}},
+      {"BF16", "bfloat16", "[4,0,1099511627776]", 0, {0, 4, 0, int64_t{1} << 40, 1, 1, 1}},
+      {"F8_E4M3", "float8_e4m3fn", "[3]", 3, {0, 3, 1}},
+      {"F8_E5M2", "float8_e5m2", "[2,1,2]", 4, {0, 2, 1, 2, 2, 2, 1}},
+      {"F8_E8M0", "float8_e8m0fnu", "[1]", 1, {0, 1, 1}},
+      {"F4", "float4_e2m1fn_x2", "[3,4]", 6, {0, 3, 2, 2, 1}},
+  };
+  for (const Case& c : cases) {
+    const std::string offsets = "[0," + std::to_string(c.bytes) + "]";
+    const Blob file = File(One(c.dtype, c.shape, offsets), c.bytes);
+    const Parsed parsed(file);
+    ASSERT_EQ(parsed.rule(), "") << c.dtype << c.shape << ": " << parsed.message();
+    const graph::Builder& graph = parsed.graph();
+    const graph::NodeId tensor = graph.edges(parsed.output().root)[1];
+    ASSERT_EQ(graph.kind(tensor), graph::Kind::kTensor);
+    EXPECT_EQ(graph.tensor(tensor).type, c.type);
+    const auto geometry = graph.geometry(tensor);
+    EXPECT_EQ(std::vector<int64_t>(geometry.begin(), geometry.end()), c.geometry) << c.dtype;
+    const graph::StorageInfo& storage = graph.storage(graph.tensor(tensor).parts[0]);
+    EXPECT_EQ(storage.elements * storage.item_size, c.bytes);
+    EXPECT_EQ(storage.type, c.type);
+  }
+}
+
+TEST(SafetensorsFormatTest, SizesOfTensorsAreProven) {
+  EXPECT_EQ(RuleOf(One("BF16", "[2]", "[0,2]"), 2), "ARRAY_BOUNDS");
+  EXPECT_EQ(RuleOf(One("BF16", "[2]", "[0,4]"), 3), "TRUNCATED");
+  EXPECT_EQ(RuleOf(One("BF16", "[4611686018427387904]", "[0,4]"), 4), "ARRAY_BOUNDS");
+  EXPECT_EQ(RuleOf(One("F8_E4M3", "[9223372036854775807,3]", "[0,4]"), 4), "ARRAY_BOUNDS");
+  // Halves of bytes.
+  for (const char* shape : {"[]", "[3]", "[2,1]", "[2,3]"}) {
+    EXPECT_EQ(RuleOf(One("F4", shape, "[0,3]"), 3), "ARRAY_BOUNDS") << shape;
+  }
+}
+
+TEST(SafetensorsFormatTest, WhatNobodyHasIsRefusedByName) {
+  for (const char* dtype : {"F6_E2M3", "F6_E3M2"}) {
+    const Blob file = File(One(dtype, "[4]", "[0,3]"), 3);
     const Parsed parsed(file);
     EXPECT_EQ(parsed.rule(), "DTYPE") << dtype;
     EXPECT_THAT(parsed.message(), HasSubstr(dtype));

@@ -1,16 +1,23 @@
 #!/usr/bin/env python3
 """Writes the small real files that the tests of the formats read.
 
-Needs numpy, joblib, lz4 and scikit-learn. A file is named FORMAT__WHAT.bin, where FORMAT is
-what loadlock must call it. Everything is seeded, so that a second run with the same versions
-writes the same bytes. Those of torch are not written here: torch*__ and pickle__torch_storages are
-files of torch 2.15, written by torch.save and pickle.dump.
+Needs numpy, joblib, lz4, scikit-learn, xgboost, lightgbm and gguf, and the zstd command. A file is
+named FORMAT__WHAT.bin, where FORMAT is what loadlock must call it. Everything is seeded, so that a
+second run with the same versions writes the same bytes.
+Those of torch are not written here: torch*__ and pickle__torch_storages are files of torch 2.15,
+written by torch.save and pickle.dump.
 """
 
+import bz2
+import gzip
 import io
+import lzma
 import pathlib
 import pickle
+import subprocess
+import tarfile
 import warnings
+import zipfile
 
 import joblib
 import numpy as np
@@ -138,6 +145,92 @@ def booster_files() -> None:
     write("pickle__lightgbm", pickle.dumps(lightgbm.train(small, lightgbm.Dataset(X, y), 1), 2))
 
 
+def gguf_files() -> None:
+    """By the format's own package; tests need not have it."""
+    import gguf
+
+    def file(name: str, fill) -> None:
+        path = HERE / "scratch"
+        try:
+            writer = gguf.GGUFWriter(path, "llama")
+            fill(writer)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+            write(f"gguf__{name}", path.read_bytes())
+        finally:
+            path.unlink(missing_ok=True)
+
+    def types(writer) -> None:
+        writer.add_name("all types")
+        for bits in (8, 16, 32, 64):
+            getattr(writer, f"add_uint{bits}")(f"t.u{bits}", 2**bits - 1)
+            getattr(writer, f"add_int{bits}")(f"t.i{bits}", -(2 ** (bits - 1)))
+        writer.add_float32("t.f32", 0.5)
+        writer.add_float64("t.f64", 1e300)
+        writer.add_bool("t.bool", True)
+        writer.add_array("t.numbers", [1, 2, 3])
+        writer.add_array("t.nested", [[1, 2], [3]])
+        for dtype in ("f4", "f2", "f8", "i1", "i2", "i4", "i8"):
+            writer.add_tensor(f"w.{dtype}", np.arange(6, dtype=f"<{dtype}").reshape(2, 3))
+        writer.add_tensor("w.last", np.ones(8, "<f4"))  # so that no padding ends the file
+
+    def weights(writer, *kinds: str) -> None:
+        values = np.random.default_rng(1).standard_normal((2, 256), dtype=np.float32)
+        for kind in (gguf.GGMLQuantizationType[name] for name in kinds):
+            writer.add_tensor(kind.name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+
+    def quantised(writer) -> None:
+        weights(writer, "Q4_0", "Q5_1", "Q8_0")
+
+    def bfloat16(writer) -> None:
+        weights(writer, "BF16")
+
+    def vocabulary(writer) -> None:
+        writer.add_custom_alignment(64)
+        writer.add_token_list(["<s>", "</s>", "a", "\u4e16"])
+        writer.add_token_scores([0.0, -1.0, -2.0, -3.0])
+        writer.add_chat_template("{% for m in messages %}{{ m.content }}{% endfor %}")
+        writer.add_tensor("token_embd", np.ones((4, 4), "<f4"))
+
+    for fill in (types, quantised, bfloat16, vocabulary):
+        file(fill.__name__, fill)
+
+
+def wrapped_files() -> None:
+    """What general tools make of files above: a stream around one, an archive of some."""
+    names = ("npy__version1", "pickle__plain_protocol4")
+    models = {name: (HERE / f"{name}.bin").read_bytes() for name in names}
+    npy, plain = models.values()
+    write("npy+gzip__version1", gzip.compress(npy, mtime=0))
+    write("npy+bz2__version1", bz2.compress(npy))
+    write("npy+xz__version1", lzma.compress(npy))
+    for name, data in models.items():
+        kind, what = name.split("__")
+        zstd = subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True)
+        write(f"{kind}+zstd__{what}", zstd.stdout)
+    for form in (tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+            for name, data in (("a.npy", npy), ("folder/b.pkl", plain)):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                info.mtime = 1.5 if form == tarfile.PAX_FORMAT else 1
+                archive.addfile(info, io.BytesIO(data))
+        # Whole records of 10,240 bytes are what they write; two blocks of zeros are what is needed.
+        data = out.getvalue().rstrip(b"\0")
+        data += bytes(-len(data) % 512 + 1024)
+        name = {tarfile.USTAR_FORMAT: "ustar", tarfile.PAX_FORMAT: "pax", tarfile.GNU_FORMAT: "gnu"}[form]
+        write(f"tar__{name}", data)
+    write("tar+gzip__ustar", gzip.compress((HERE / "tar__ustar.bin").read_bytes(), mtime=0))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a.npy"), npy)
+        archive.writestr(zipfile.ZipInfo("folder/b.pkl"), plain, zipfile.ZIP_DEFLATED)
+    write("zip__models", out.getvalue())
+
+
 if __name__ == "__main__":
     for old in HERE.glob("*.bin"):
         old.unlink()
@@ -146,4 +239,6 @@ if __name__ == "__main__":
     pickle_files()
     npy_files()
     booster_files()
+    gguf_files()
+    wrapped_files()
     print(f"{len(list(HERE.glob('*.bin')))} files")

@@ -17,10 +17,10 @@ const char* IdentifyTorchLegacy(bytes::Bytes artifact) {
 
 void ParseTorchLegacy(const Input& input, Output* output) {
   output->format = kName;
-  const graph::Buffer file = {v1::BUFFER_SOURCE_ARTIFACT, 0, input.artifact, input.artifact.size()};
   pickle::ParseResult result =
-      pickle::ParseTorchLegacy(file, {}, *input.decoded, *input.budget, *output->graph);
+      pickle::ParseTorchLegacy(input.Whole(), {}, *input.decoded, *input.budget, *output->graph);
   if (result.refusal) {
+    input.MakeRelative(&*result.refusal);
     output->refusals.push_back(*std::move(result.refusal));
   } else {
     output->root = result.root;

@@ -35,7 +35,7 @@ bool ParseId(std::string_view text, int64_t* id) {
 
 void Objects::Begin(const tar::Member& member) {
   in_ = bytes::Cursor(member.data);
-  member_offset_ = member.offset;
+  member_offset_ = input_.offset + member.data_offset;
 }
 
 bool Objects::Fail(const char* rule, std::string message) {
@@ -45,8 +45,7 @@ bool Objects::Fail(const char* rule, std::string message) {
 
 bool Objects::ReadPickle(Kind kind, size_t items, NodeId* root) {
   const uint64_t at = in_.offset();
-  const pickle::Stream stream{in_.rest(), v1::BUFFER_SOURCE_ARTIFACT,
-                              member_offset_ + in_.position()};
+  const pickle::Stream stream{in_.rest(), input_.source, member_offset_ + in_.position()};
   pickle::ParseResult result =
       pickle::Parse(stream, {.prefix = true, .base = at}, *input_.decoded, *input_.budget, b_);
   refusal_ = std::move(result.refusal);
@@ -113,7 +112,7 @@ bool Objects::ReadStorage() {
     return Fail("TRUNCATED", "the member ends inside a storage");
   }
   Object object;
-  object.data = {v1::BUFFER_SOURCE_ARTIFACT, member_offset_ + in_.position(), {}, size};
+  object.data = {input_.source, member_offset_ + in_.position(), {}, size};
   (void)in_.Read(size, &object.data.data);
   object.node = b_.Storage({.type = dtype->name,
                             .buffer = b_.AddBuffer(object.data),

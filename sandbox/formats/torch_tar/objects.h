@@ -8,7 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "sandbox/bytes/cursor.h"
-#include "sandbox/decoders/tar/archive.h"
+#include "sandbox/decoders/tar/tar.h"
 #include "sandbox/decoders/torch/persistent.h"
 #include "sandbox/formats/format.h"
 #include "sandbox/graph/builder.h"

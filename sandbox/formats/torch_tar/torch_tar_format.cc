@@ -1,11 +1,13 @@
 #include "sandbox/formats/torch_tar/torch_tar_format.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/pickle/parse.h"
-#include "sandbox/decoders/tar/archive.h"
+#include "sandbox/decoders/tar/tar.h"
 #include "sandbox/formats/torch_tar/objects.h"
 
 namespace loadlock::formats {
@@ -14,6 +16,8 @@ namespace {
 using Result = std::optional<graph::Refusal>;
 
 constexpr char kName[] = "torch-tar";
+// As Python fills archives up.
+constexpr size_t kRecord = 10240;
 constexpr std::string_view kStorages = "storages";
 constexpr std::string_view kTensors = "tensors";
 constexpr std::string_view kPickle = "pickle";
@@ -24,10 +28,26 @@ Result In(const tar::Member& member, Result refusal) {
   return refusal;
 }
 
+// Null if there is none.
+const tar::Member* Find(const std::vector<tar::Member>& members, std::string_view name) {
+  const auto found =
+      std::find_if(members.begin(), members.end(),
+                   [name](const tar::Member& member) { return member.name == name; });
+  return found == members.end() ? nullptr : &*found;
+}
+
 Result Read(const Input& input, Output* output) {
-  tar::Archive archive;
-  if (Result refusal = archive.Open(input.artifact, input.budget)) return refusal;
-  for (const tar::Member& member : archive.members()) {
+  if (input.artifact.size() % kRecord != 0) {
+    return graph::Refuse("TRUNCATED", "the tar archive is not a number of records of 10 KiB",
+                         input.artifact.size());
+  }
+  std::vector<tar::Member> members;
+  if (Result refusal = tar::Read(input.artifact, input.budget, &members)) return refusal;
+  for (const tar::Member& member : members) {
+    // torch looks for the very names.
+    if (!member.literal) {
+      return In(member, graph::Refuse("TAR_NAME", "torch does not find a member of such a name"));
+    }
     if (member.name == kStorages || member.name == kTensors || member.name == kPickle ||
         member.name == kSysInfo) {
       continue;
@@ -37,9 +57,9 @@ Result Read(const Input& input, Output* output) {
                                                  "write: '",
                                                  graph::Quote(member.name), "'")));
   }
-  const tar::Member* const storages = archive.Find(kStorages);
-  const tar::Member* const tensors = archive.Find(kTensors);
-  const tar::Member* const object = archive.Find(kPickle);
+  const tar::Member* const storages = Find(members, kStorages);
+  const tar::Member* const tensors = Find(members, kTensors);
+  const tar::Member* const object = Find(members, kPickle);
   if (storages == nullptr || tensors == nullptr || object == nullptr) {
     return graph::Refuse("MALFORMED", "the torch file lacks storages, tensors or pickle");
   }
@@ -47,7 +67,7 @@ Result Read(const Input& input, Output* output) {
   if (Result refusal = objects.ReadStorages(*storages)) return In(*storages, std::move(refusal));
   if (Result refusal = objects.ReadTensors(*tensors)) return In(*tensors, std::move(refusal));
   pickle::ParseResult result =
-      pickle::Parse({object->data, v1::BUFFER_SOURCE_ARTIFACT, object->offset},
+      pickle::Parse({object->data, input.source, input.offset + object->data_offset},
                     {.persistent = &objects}, *input.decoded, *input.budget, *output->graph);
   if (result.refusal) return In(*object, std::move(result.refusal));
   if (!objects.AllUsed()) {
@@ -61,7 +81,7 @@ Result Read(const Input& input, Output* output) {
 }  // namespace
 
 const char* IdentifyTorchTar(bytes::Bytes artifact) {
-  const bool torch = tar::IsTar(artifact) && tar::HasMember(artifact, kStorages) &&
+  const bool torch = tar::HasMagic(artifact) && tar::HasMember(artifact, kStorages) &&
                      tar::HasMember(artifact, kTensors) && tar::HasMember(artifact, kPickle);
   return torch ? kName : nullptr;
 }

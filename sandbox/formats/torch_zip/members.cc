@@ -197,8 +197,7 @@ graph::NodeId Storages::Load(graph::NodeId id, torch::Failure* failure) {
 
 graph::NodeId Storages::New(const torch::StorageId& id, const zip::Member& member,
                             torch::Failure* failure) {
-  graph::Buffer data = {v1::BUFFER_SOURCE_ARTIFACT, member.data_offset, member.data,
-                        member.data.size()};
+  graph::Buffer data = archive_.Stored(member);
   if (members_.big_endian() && id.dtype->SwapUnit() > 1 && id.bytes > 0) {
     data.source = v1::BUFFER_SOURCE_DECODED;
     data.data = {};

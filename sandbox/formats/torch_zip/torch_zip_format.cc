@@ -32,7 +32,8 @@ std::optional<graph::Refusal> Read(const zip::Archive& archive, const Input& inp
   if (auto refusal = members.Open(archive, input.budget)) return refusal;
   torch_zip::Storages storages(&members, archive, input.budget, input.decoded, output->graph);
   const zip::Member& member = members.pickle();
-  const pickle::Stream stream{member.data, v1::BUFFER_SOURCE_ARTIFACT, member.data_offset};
+  const graph::Buffer stored = archive.Stored(member);
+  const pickle::Stream stream{stored.data, stored.source, stored.offset};
   pickle::ParseResult result = pickle::Parse(stream, {.persistent = &storages}, *input.decoded,
                                              *input.budget, *output->graph);
   if (result.refusal) {

@@ -8,7 +8,7 @@
 
 namespace loadlock::formats {
 
-// "gguf", "hdf5", "onnx", "tar", "7z", "zstd" or "joblib-0.9".
+// The name of the first that fits, as in the table of unsupported.cc.
 const char* IdentifyUnsupported(bytes::Bytes artifact);
 void RefuseUnsupported(const Input& input, Output* output);
 

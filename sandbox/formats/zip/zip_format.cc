@@ -1,9 +1,11 @@
 #include "sandbox/formats/zip/zip_format.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/zip/archive.h"
+#include "sandbox/formats/bundle/bundle.h"
 #include "sandbox/formats/npz/npz_format.h"
 #include "sandbox/formats/skops/skops_format.h"
 #include "sandbox/formats/torch_zip/torch_zip_format.h"
@@ -13,9 +15,16 @@ namespace {
 
 using zip::Archive;
 
+bool HasSuffix(const Archive& archive, std::string_view suffix) {
+  return std::any_of(archive.members().begin(), archive.members().end(),
+                     [suffix](const zip::Member& member) { return member.name.ends_with(suffix); });
+}
+
 bool IsKeras(const Archive& archive) {
   return archive.Find("config.json") != nullptr && archive.Find("metadata.json") != nullptr;
 }
+bool IsSavedModel(const Archive& archive) { return HasSuffix(archive, "saved_model.pb"); }
+bool IsCoreMl(const Archive& archive) { return HasSuffix(archive, "/model.mlmodel"); }
 bool IsAny(const Archive&) { return true; }
 
 struct InZip {
@@ -42,9 +51,17 @@ constexpr InZip kInZip[] = {
      "an archive of TorchServe (.mar), which holds Python code; unpack it and give the weights "
      "in it"},
     {"torch", IsTorchZip, ParseTorchZip, ""},
-    {"keras", IsKeras, nullptr, "a Keras model, which is not supported yet"},
+    {"keras", IsKeras, nullptr,
+     "a Keras model, whose configuration may name Python code; save the weights as .npz or "
+     ".safetensors"},
+    {"tensorflow", IsSavedModel, nullptr,
+     "a zipped TensorFlow SavedModel, whose operations may read and write files; save its "
+     "variables as .npz or .safetensors"},
+    {"coreml", IsCoreMl, nullptr,
+     "a zipped Core ML package, which loadlock does not read; give the model that it was "
+     "converted from"},
     {"npz", IsNpz, ParseNpz, ""},
-    {"zip", IsAny, nullptr, "a zip archive of no known format; unpack it and give the files in it"},
+    {"zip", IsAny, ParseZipBundle, ""},
 };
 
 }  // namespace
@@ -54,8 +71,7 @@ const char* IdentifyZip(bytes::Bytes artifact) { return zip::HasMagic(artifact) 
 void ParseZip(const Input& input, Output* output) {
   output->format = "zip";
   Archive archive;
-  if (auto refusal = archive.Open(
-          {v1::BUFFER_SOURCE_ARTIFACT, 0, input.artifact, input.artifact.size()}, input.budget)) {
+  if (auto refusal = archive.Open(input.Whole(), input.budget)) {
     output->refusals.push_back(*std::move(refusal));
     return;
   }

@@ -1,10 +1,12 @@
+#include "sandbox/decoders/archive/name.h"
+
 #include <algorithm>
+#include <cstdint>
 
+#include "sandbox/bytes/cursor.h"
 #include "sandbox/bytes/utf8.h"
-#include "sandbox/decoders/zip/archive.h"
-#include "sandbox/decoders/zip/records.h"
 
-namespace loadlock::zip {
+namespace loadlock::archive {
 namespace {
 
 bool IsDots(std::string_view component) { return component == "." || component == ".."; }
@@ -22,20 +24,21 @@ const char* ComponentProblem(std::string_view name) {
 
 }  // namespace
 
-const char* NameProblem(std::string_view name, bool utf8_flag) {
+const char* NameProblem(std::string_view name, Encoding encoding) {
   if (name.empty()) return "it is empty";
   if (name.size() > kMaxName) return "it is longer than 1,024 bytes";
   if (name.front() == '/') return "it is absolute";
   if (name.size() > 1 && name[1] == ':') return "it names a drive";
-  const Bytes raw(reinterpret_cast<const uint8_t*>(name.data()), name.size());
+  const bytes::Bytes raw(reinterpret_cast<const uint8_t*>(name.data()), name.size());
   if (std::any_of(raw.begin(), raw.end(), [](uint8_t c) { return c < 0x20 || c == 0x7F; })) {
     return "it has control characters";
   }
   if (name.find('\\') != std::string_view::npos) return "it has a backslash";
   const bool ascii = std::all_of(raw.begin(), raw.end(), [](uint8_t c) { return c < 0x80; });
-  if (!ascii && !utf8_flag) return "it is not ASCII, and nothing says in which encoding it is";
+  if (!ascii && encoding != Encoding::kUtf8)
+    return "it is not ASCII, and nothing says in which encoding it is";
   if (!bytes::ValidUtf8(raw)) return "it is not UTF-8";
   return ComponentProblem(name);
 }
 
-}  // namespace loadlock::zip
+}  // namespace loadlock::archive

@@ -1,4 +1,4 @@
-#include "sandbox/formats/joblib/compressed.h"
+#include "sandbox/formats/compressed/compressed.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,16 +81,52 @@ TEST(CompressedTest, WhatIsInAStreamThatIsNotReadIsNotClaimed) {
   EXPECT_EQ(parsed.format(), "xz");
 }
 
-TEST(CompressedTest, NothingButAPickleIsReadInside) {
-  const Blob npy = ReadTestFile("npy__version1");
+TEST(CompressedTest, EveryFormatIsReadInside) {
+  for (const char* file : {"npy__version1", "safetensors__float32", "xgboost-ubjson__categories",
+                           "skops__plain", "pickle__plain_protocol0", "gguf__quantised"}) {
+    const Blob plain = ReadTestFile(file);
+    const Blob artifact = Zlib(plain);
+    const Parsed inside(artifact);
+    const Parsed outside(plain);
+    ASSERT_EQ(inside.rule(), "") << file << ": " << inside.message();
+    EXPECT_EQ(inside.format(), outside.format() + "+zlib");
+    EXPECT_EQ(inside.encoded().nodes, outside.encoded().nodes) << file;
+    v1::Graph graph;
+    ASSERT_TRUE(graph.ParseFromString(inside.encoded().graph));
+    for (int i = 0; i < graph.buffer_sources_size(); ++i) {
+      ASSERT_EQ(graph.buffer_sources(i), v1::BUFFER_SOURCE_DECODED) << file;
+      ASSERT_LE(graph.buffer_offsets(i) + graph.buffer_lengths(i), inside.decoded().size());
+    }
+  }
+}
+
+TEST(CompressedTest, NotesComeThrough) {
+  const Blob artifact = Zlib(ReadTestFile("gguf__vocabulary"));
+  const Parsed parsed(artifact);
+  ASSERT_EQ(parsed.rule(), "") << parsed.message();
+  EXPECT_EQ(parsed.output().notes.size(), 1U);
+}
+
+TEST(CompressedTest, OneLevelIsAllThatIsDecompressed) {
   const Blob pickle = ReadTestFile("pickle__plain_protocol4");
-  for (const auto& [inner, name] : {std::pair{npy, "npy"}, std::pair{Zlib(pickle), "zlib"},
-                                    std::pair{ReadTestFile("joblib+gzip__arrays"), "gzip"},
-                                    std::pair{ToBlob("PK\3\4.."), "zip"}}) {
+  for (const auto& [inner, name] :
+       {std::pair{Zlib(pickle), "zlib"}, std::pair{ReadTestFile("joblib+gzip__arrays"), "gzip"},
+        std::pair{ReadTestFile("joblib+xz__arrays"), "xz"}}) {
     const Blob artifact = Zlib(inner);
     const Parsed parsed(artifact);
     EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT") << name;
     EXPECT_THAT(parsed.message(), HasSubstr(std::string("holds ") + name));
+  }
+}
+
+TEST(CompressedTest, WhatIsNoModelInsideIsRefusedByName) {
+  for (const auto& [inner, format] :
+       {std::pair{"\x89HDF\r\n\x1a\n", "hdf5+zlib"}, std::pair{"import os\n", "python+zlib"},
+        std::pair{"\xfe\xff whatever", "zlib"}}) {
+    const Blob artifact = Zlib(ToBlob(inner));
+    const Parsed parsed(artifact);
+    EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT") << format;
+    EXPECT_EQ(parsed.format(), format);
   }
   const Blob empty = Zlib({});
   EXPECT_EQ(Parsed(empty).rule(), "TRUNCATED");
