@@ -189,6 +189,7 @@ def splines() -> Edits:
             ("t-empty", "t", lambda t: t[:0].copy()),
             ("t-nan", "t", lambda t: np.full_like(t, np.nan)),
             ("t-turned", "t", lambda t: t[::-1].copy()),
+            ("t-same", "t", np.zeros_like),
             ("t-function", "t", lambda t: np.mean),
             ("k-none", "k", lambda k: None),
             ("k-negative", "k", lambda k: -1),

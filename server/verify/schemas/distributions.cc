@@ -104,6 +104,10 @@ Check CheckBSpline(const Scope& scope, const Instance& object) {
   }
   const auto count = static_cast<int64_t>(knots.size()) - *degree - 1;
   if (count < *degree + 1) return Broken{"t", "too few knots for the degree"};
+  if (!(knots.At<double>(static_cast<uint64_t>(*degree)) <
+        knots.At<double>(static_cast<uint64_t>(count)))) {
+    return Broken{"t", "the inner knots are all one"};
+  }
   if (!coefficients || coefficients->rank() < 1 || coefficients->rank() > 2 ||
       !coefficients->dtype.IsFloat64() || coefficients->shape[0] < count) {
     return Broken{"c", "the coefficients of a spline are fewer than its knots need"};
