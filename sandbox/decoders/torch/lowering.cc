@@ -25,6 +25,7 @@ constexpr Entry kFactories[] = {
     {"torch._utils", "_rebuild_parameter", Factory::kParameter},
     {"torch._utils", "_rebuild_parameter_with_state", Factory::kParameterWithState},
     {"torch._utils", "_rebuild_sparse_tensor", Factory::kSparse},
+    {"torch._utils", "_rebuild_sparse_csr_tensor", Factory::kSparse},
     {"torch._utils", "_rebuild_qtensor", Factory::kQuantized},
     {"torch._utils", "_rebuild_meta_tensor_no_storage", Factory::kMeta},
     {"torch._utils", "_rebuild_device_tensor_from_numpy", Factory::kDevice},

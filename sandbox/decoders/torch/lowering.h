@@ -23,7 +23,7 @@ enum class Factory : uint8_t {
   kTensorV3,            // ..._v3
   kParameter,           // ..._rebuild_parameter
   kParameterWithState,  // ..._rebuild_parameter_with_state
-  kSparse,              // ..._rebuild_sparse_tensor
+  kSparse,              // ..._rebuild_sparse_tensor, and torch 1's ..._rebuild_sparse_csr_tensor
   kQuantized,           // ..._rebuild_qtensor
   kMeta,                // ..._rebuild_meta_tensor_no_storage
   kDevice,              // ..._rebuild_device_tensor_from_numpy and its like
