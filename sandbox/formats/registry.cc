@@ -15,6 +15,8 @@
 #include "sandbox/formats/safetensors/index.h"
 #include "sandbox/formats/safetensors/other_readers.h"
 #include "sandbox/formats/safetensors/safetensors_format.h"
+#include "sandbox/formats/torch_legacy/torch_legacy_format.h"
+#include "sandbox/formats/torch_tar/torch_tar_format.h"
 #include "sandbox/formats/unsupported/unsupported.h"
 #include "sandbox/formats/zip/zip_format.h"
 
@@ -33,6 +35,8 @@ constexpr Format kFormats[] = {
     {IdentifySafetensorsIndex, ParseSafetensorsIndex},
     {IdentifyGguf, ParseGguf, Claim::kReads, Place::kMember},
     {IdentifyZip, ParseZip, Claim::kReads, Place::kStream},
+    {IdentifyTorchLegacy, ParseTorchLegacy, Claim::kReads, Place::kMember},
+    {IdentifyTorchTar, ParseTorchTar, Claim::kReads, Place::kStream},
     {IdentifyTar, ParseTar, Claim::kReads, Place::kStream},
     {IdentifyUnsupported, RefuseUnsupported, Claim::kNames, Place::kMember},
     {IdentifyHeaderlessPickle, ParseHeaderlessPickle, Claim::kLastResort, Place::kMember},

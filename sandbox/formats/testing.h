@@ -40,6 +40,7 @@ class Parsed {
   const graph::Builder& graph() const { return builder_; }
   const graph::Encoded& encoded() const { return encoded_; }
   const graph::DecodedFile& decoded() const { return decoded_; }
+  bytes::Bytes DecodedBytes() { return decoded_.Map(); }
   bool Names(std::string_view module, std::string_view name) const;
 
  private:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the seeds that have names, of every target but the parsers' (sandbox/formats/testdata) and
-worker_output (record_worker_outputs.py). What a fuzzer found stands beside them, by its hash.
+"""Writes the seeds that have names, of every target but the parsers' (sandbox/formats/testdata), torch's
+(make_torch_seeds.py) and worker_output (record_worker_outputs.py). What a fuzzer found stands beside
+them, by its hash.
 
     make_seeds.py        with the Python of build/venv
 """

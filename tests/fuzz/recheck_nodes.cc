@@ -50,6 +50,13 @@ const std::map<int, std::string>& Letters() {
       {v1::NODE_KIND_BIT_GENERATOR, "sn"},
       {v1::NODE_KIND_RANDOM_STATE, "n#f"},
       {v1::NODE_KIND_GENERATOR, "n"},
+      {v1::NODE_KIND_TENSOR, "ns##i"},
+      {v1::NODE_KIND_QUANTIZED_TENSOR, "ns#ifi"},
+      {v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR, "ns#inni"},
+      {v1::NODE_KIND_PARAMETER, "n#?"},
+      {v1::NODE_KIND_TENSOR_WITH_STATE, "nn"},
+      {v1::NODE_KIND_TORCH_SIZE, "##"},
+      {v1::NODE_KIND_TORCH_DEVICE, "s#"},
   };
   return letters;
 }
@@ -115,6 +122,18 @@ std::optional<std::string> Nodes::LettersOf(uint32_t id) const {
     for (size_t i = 0; i < count / 3; ++i) letters += "sni";
     return letters;
   }
+  if (Kind(id) == v1::NODE_KIND_STORAGE) {
+    if (count != 3) return std::nullopt;
+    return nodes_[id][1] == kAbsent ? "s#i" : "sui";
+  }
+  if (Kind(id) == v1::NODE_KIND_SPARSE_TENSOR) {
+    if (count < 6) return std::nullopt;
+    return "s###" + std::string(count - 4, 'n');
+  }
+  if (Kind(id) == v1::NODE_KIND_STATE_DICT) {
+    if (count % 2 != 1) return std::nullopt;
+    return std::string(count, 'n');
+  }
   const auto found = Letters().find(Kind(id));
   if (found == Letters().end()) return std::nullopt;
   if (found->second == "n*") {
@@ -125,7 +144,8 @@ std::optional<std::string> Nodes::LettersOf(uint32_t id) const {
   // What comes first in an empty run need not be there.
   std::string letters = found->second;
   const bool run = letters.back() == '#' && letters.size() == 3;
-  const bool shape = letters.back() == 'i' && letters.size() >= 4;
+  const bool array = Kind(id) == v1::NODE_KIND_NDARRAY || Kind(id) == v1::NODE_KIND_OBJECT_NDARRAY;
+  const bool shape = letters.back() == 'i' && array;
   if (letters.size() != count) return std::nullopt;
   if (run || shape) {
     std::replace_if(
@@ -164,9 +184,56 @@ bool Nodes::RunFits(uint32_t id) const {
       return o[2] <= 1 && o[3] <= 64 && Within(o[4], o[3], g_.ints_size());
     case v1::NODE_KIND_OBJECT_NDARRAY:
       return o[1] <= 1 && o[2] <= 64 && Within(o[3], o[2], g_.ints_size());
+    case v1::NODE_KIND_TENSOR:
+      return o[2] <= 7 && ViewFits(id, o[3], o[4]);
+    case v1::NODE_KIND_QUANTIZED_TENSOR:
+    case v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR:
+      return ViewFits(id, o[2], o[3]);
+    case v1::NODE_KIND_SPARSE_TENSOR:
+      return o[1] <= 9 && o[2] <= 64 && Within(o[3], o[2], g_.ints_size());
+    case v1::NODE_KIND_TORCH_SIZE:
+      return o[1] <= 64 && Within(o[0], o[1], g_.ints_size());
+    case v1::NODE_KIND_STORAGE:
+      return StorageFits(id);
     default:
       return true;
   }
+}
+
+// A byte an element at least; tighter is the daemon's proof.
+bool Nodes::StorageFits(uint32_t id) const {
+  const int64_t elements = IntAt(nodes_[id][2]);
+  if (nodes_[id][1] == kAbsent) return elements >= 0;
+  const uint64_t bytes = g_.buffer_lengths(static_cast<int>(nodes_[id][1]));
+  const auto count = static_cast<uint64_t>(elements);
+  return elements >= 0 && (count == 0 ? bytes == 0 : bytes >= count && bytes % count == 0);
+}
+
+// Counted the slow way: 128 bits do not overflow with 64 dimensions of products of 63.
+bool Nodes::ViewFits(uint32_t id, uint32_t rank, uint32_t first) const {
+  const uint32_t storage = nodes_[id][0];
+  if (rank > 64 || !Within(first, 1 + 2 * uint64_t{rank}, g_.ints_size()) ||
+      Kind(storage) != v1::NODE_KIND_STORAGE) {
+    return false;
+  }
+  unsigned __int128 last = static_cast<uint64_t>(IntAt(first));
+  bool empty = false;
+  for (uint32_t i = 0; i < rank; ++i) {
+    const int64_t size = IntAt(first + 1 + i);
+    const int64_t stride = IntAt(first + 1 + rank + i);
+    if (size < 0 || stride < 0) return false;
+    empty = empty || size == 0;
+    if (size > 0) {
+      last += static_cast<unsigned __int128>(static_cast<uint64_t>(size - 1)) *
+              static_cast<uint64_t>(stride);
+    }
+  }
+  if (IntAt(first) < 0) return false;
+  const bool same = StringAt(nodes_[id][1]) == StringAt(nodes_[storage][0]);
+  const bool meta = nodes_[storage][1] == kAbsent;
+  const uint64_t limit = same || meta ? static_cast<uint64_t>(IntAt(nodes_[storage][2]))
+                                      : g_.buffer_lengths(static_cast<int>(nodes_[storage][1]));
+  return empty || last < limit;
 }
 
 bool Nodes::BuffersFit() const {

@@ -53,6 +53,8 @@ class Nodes {
   std::optional<std::string> LettersOf(uint32_t id) const;
   bool OperandsFit(uint32_t id) const;
   bool RunFits(uint32_t id) const;
+  bool StorageFits(uint32_t id) const;
+  bool ViewFits(uint32_t id, uint32_t rank, uint32_t first) const;
   bool BuffersFit() const;
 
   const v1::Graph& g_;

@@ -121,7 +121,8 @@ def symbols(binary: str) -> str:
 
 # Namespaces of the parsers; a demangled symbol of theirs holds one of these.
 PARSERS = re.compile(
-    r"loadlock::(pickle|formats|numpy|npy|archive|compress|tar|gguf|decoders|document|boosters|graph|worker)::"
+    r"loadlock::(pickle|formats|numpy|npy|archive|compress|decoders|document|boosters|tar|torch|gguf|zip|"
+    r"graph|worker)::"
 )
 
 

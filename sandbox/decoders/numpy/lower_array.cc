@@ -49,6 +49,23 @@ bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data, 
   return decoded->Append(data);
 }
 
+bool AppendSwapped(graph::DecodedFile* decoded, absl::Span<const uint8_t> data, uint64_t unit,
+                   uint64_t* offset) {
+  if (!decoded->Align(kAlignment)) return false;
+  *offset = decoded->size();
+  uint8_t chunk[kSwapChunk];
+  const uint64_t step = unit == 0 ? 0 : sizeof(chunk) / unit * unit;
+  if (step == 0 || data.size() % unit != 0) return false;
+  for (uint64_t at = 0; at < data.size(); at += step) {
+    const absl::Span<const uint8_t> part = data.subspan(at, step);
+    for (size_t i = 0; i < part.size(); i += unit) {
+      std::reverse_copy(part.begin() + i, part.begin() + i + unit, chunk + i);
+    }
+    if (!decoded->Append(absl::MakeConstSpan(chunk, part.size()))) return false;
+  }
+  return true;
+}
+
 bool Lowering::Place(graph::Buffer* buffer) {
   if (buffer->source != v1::BUFFER_SOURCE_UNSPECIFIED) return true;
   buffer->source = v1::BUFFER_SOURCE_DECODED;
@@ -68,20 +85,10 @@ bool Lowering::MakeNative(NodeId* dtype, graph::Buffer* data) {
   if (native->kind == 'c') unit /= 2;
   if (native->kind == 'U') unit = 4;
   if (data->data.size() != data->length || data->length % unit != 0) return true;
-  if (!decoded_.Align(kAlignment))
+  if (unit > kSwapChunk) return true;
+  uint64_t start = 0;
+  if (!AppendSwapped(&decoded_, data->data, unit, &start)) {
     return Refuse("BUDGET_DECODED", "decoded data cannot be written");
-  const uint64_t start = decoded_.size();
-  uint8_t chunk[kSwapChunk];
-  const uint64_t step = sizeof(chunk) / unit * unit;
-  if (step == 0) return true;
-  for (uint64_t at = 0; at < data->length; at += step) {
-    const absl::Span<const uint8_t> part = data->data.subspan(at, step);
-    for (size_t i = 0; i < part.size(); i += unit) {
-      std::reverse_copy(part.begin() + i, part.begin() + i + unit, chunk + i);
-    }
-    if (!decoded_.Append(absl::MakeConstSpan(chunk, part.size()))) {
-      return Refuse("BUDGET_DECODED", "decoded data cannot be written");
-    }
   }
   *dtype = b_.Dtype(typestr);
   *data = {

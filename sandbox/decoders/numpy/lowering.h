@@ -30,6 +30,10 @@ Factory FindFactory(std::string_view module, std::string_view name);
 [[nodiscard]] bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data,
                                  uint64_t* offset);
 
+// The same with the bytes of each unit in the other order; the data are a number of units.
+[[nodiscard]] bool AppendSwapped(graph::DecodedFile* decoded, absl::Span<const uint8_t> data,
+                                 uint64_t unit, uint64_t* offset);
+
 // Why a value could not be lowered.
 struct Failure {
   const char* rule = "";

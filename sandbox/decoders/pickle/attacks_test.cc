@@ -227,21 +227,27 @@ TEST(Attacks, EqualKeys) {
 }
 
 TEST(Attacks, BuiltinsOutsideOfTheirSchema) {
-  ExpectRefused({{"bytearray of an int", "cbuiltins\nbytearray\nJ\xFF\xFF\xFF\x7F\x85R.", "SCHEMA"},
-                 {"bytes of a list", "cbuiltins\nbytes\n]\x85R.", "SCHEMA"},
-                 {"another codec", "c_codecs\nencode\n(Vab\nVhex\ntR.", "SCHEMA"},
-                 {"code point 256", "c_codecs\nencode\n(V\\u0100\nVlatin1\ntR.", "SCHEMA"},
-                 {"set of objects",
-                  "cbuiltins\nset\n]cm\nC\n)\x81"
-                  "a\x85R.",
-                  "SCHEMA"},
-                 {"range of a big int", "cbuiltins\nrange\nNNN\x87R.", "SCHEMA"},
-                 {"OrderedDict of a list", "ccollections\nOrderedDict\n]\x85R.", "SCHEMA"},
-                 {"_reconstructor with another base",
-                  "ccopy_reg\n_reconstructor\n(cm\nC\ncm\nB\nNtR.", "SCHEMA"},
-                 {"set by NEWOBJ", "cbuiltins\nset\n)\x81.", "SCHEMA"},
-                 {"array wrapper outside of joblib",
-                  "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b.", "SCHEMA"}});
+  ExpectRefused(
+      {{"bytearray of an int", "cbuiltins\nbytearray\nJ\xFF\xFF\xFF\x7F\x85R.", "SCHEMA"},
+       {"bytes of a list", "cbuiltins\nbytes\n]\x85R.", "SCHEMA"},
+       {"another codec", "c_codecs\nencode\n(Vab\nVhex\ntR.", "SCHEMA"},
+       {"code point 256", "c_codecs\nencode\n(V\\u0100\nVlatin1\ntR.", "SCHEMA"},
+       {"set of objects",
+        "cbuiltins\nset\n]cm\nC\n)\x81"
+        "a\x85R.",
+        "SCHEMA"},
+       {"range of a big int", "cbuiltins\nrange\nNNN\x87R.", "SCHEMA"},
+       {"OrderedDict of a list of ints", "ccollections\nOrderedDict\n](K\1K\2e\x85R.", "SCHEMA"},
+       {"OrderedDict of a list of three", "ccollections\nOrderedDict\n]((K\1K\2K\3te\x85R.",
+        "SCHEMA"},
+       {"OrderedDict of an empty pair", "ccollections\nOrderedDict\n](]](K\1K\2ee\x85R.", "SCHEMA"},
+       {"OrderedDict of a dict", "ccollections\nOrderedDict\n}\x85R.", "SCHEMA"},
+       {"OrderedDict of unhashable keys", "ccollections\nOrderedDict\n]((]K\1te\x85R.", "SCHEMA"},
+       {"_reconstructor with another base", "ccopy_reg\n_reconstructor\n(cm\nC\ncm\nB\nNtR.",
+        "SCHEMA"},
+       {"set by NEWOBJ", "cbuiltins\nset\n)\x81.", "SCHEMA"},
+       {"array wrapper outside of joblib", "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}b.",
+        "SCHEMA"}});
 }
 
 TEST(Attacks, Expansion) {

@@ -105,15 +105,31 @@ bool Machine::PushBuiltin(Builtin which, absl::Span<const NodeId> args) {
     case Builtin::kRange:
       return PushThreeInts(which, args);
     case Builtin::kOrderedDict:
-      if (!args.empty()) return false;
-      Push(b_.OrderedDict());
-      return true;
+      return PushOrderedDict(args);
     case Builtin::kReconstructor:
       return args.size() == 3 && PushReconstructed(args[0], args[1], args[2]);
     case Builtin::kNone:
       break;
   }
   return false;
+}
+
+// (), or a list of pairs as Python 2 wrote it.
+bool Machine::PushOrderedDict(absl::Span<const NodeId> args) {
+  std::vector<NodeId> items;
+  if (!args.empty()) {
+    if (args.size() != 1 || b_.kind(args[0]) != Kind::kList) return false;
+    for (const NodeId pair : b_.edges(args[0])) {
+      const Kind kind = b_.kind(pair);
+      if ((kind != Kind::kList && kind != Kind::kTuple) || b_.edges(pair).size() != 2) return false;
+      items.insert(items.end(), b_.edges(pair).begin(), b_.edges(pair).end());
+    }
+    if (!CheckHashable(items, 2)) return false;
+  }
+  const NodeId dict = b_.OrderedDict();
+  b_.Extend(dict, items);
+  Push(dict);
+  return true;
 }
 
 bool Machine::PushThreeInts(Builtin which, absl::Span<const NodeId> args) {

@@ -19,17 +19,22 @@ Machine::Machine(const Stream& stream, const Options& options, graph::DecodedFil
       budget_(budget),
       b_(builder),
       numpy_(&builder, &decoded),
-      in_(stream.bytes),
+      torch_(&builder),
+      options_(options),
+      in_(stream.bytes, options.base),
       stack_(&budget) {
   scope_.joblib_arrays = options.joblib_arrays;
-  b_.ReserveFor(stream.bytes.size());
+  scope_.begin = options.base;
+  // A prefix is small, and there may be thousands of them.
+  if (!options_.prefix) b_.ReserveFor(stream.bytes.size());
 }
 
 ParseResult Machine::Run() {
   while (!stopped_) {
     if (!Step()) return std::move(result_);
   }
-  if (!in_.AtEnd()) {
+  result_.size = in_.position();
+  if (!options_.prefix && !in_.AtEnd()) {
     op_offset_ = in_.offset();
     op_ = 0;
     result_.root = graph::kNoNode;
@@ -182,7 +187,9 @@ bool Machine::OpFrame() {
 
 bool Machine::OpForbidden() {
   const std::string_view name = OpcodeName(op_);
-  std::string why = "refers to an object that only the program which wrote the pickle knows";
+  std::string why =
+      "refers to a value beside the pickle, as in a torch file, or to one that only the program "
+      "which wrote the pickle knows";
   if (name.substr(0, 3) == "EXT") {
     why = "names a callable by a number of the extension registry, not by its name";
   } else if (name.find("BUFFER") != std::string_view::npos) {

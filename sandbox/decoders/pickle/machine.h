@@ -11,9 +11,10 @@
 #include "sandbox/bytes/cursor.h"
 #include "sandbox/decoders/numpy/lowering.h"
 #include "sandbox/decoders/pickle/builtins.h"
-#include "sandbox/decoders/pickle/memo.h"
 #include "sandbox/decoders/pickle/parse.h"
+#include "sandbox/decoders/pickle/scope.h"
 #include "sandbox/decoders/pickle/stack.h"
+#include "sandbox/decoders/torch/lowering.h"
 
 namespace loadlock::pickle {
 
@@ -37,17 +38,6 @@ class Machine {
  private:
   using NodeId = graph::NodeId;
   using Bytes = bytes::Bytes;
-
-  // What belongs to one pickle; joblib nests a second one for an object array.
-  struct Scope {
-    Memo memo;
-    Stack::Base base;
-    uint64_t begin = 0;      // of the pickle in the stream
-    uint64_t frame_end = 0;  // 0 outside of frames
-    uint8_t proto = 0;
-    bool joblib_arrays = false;
-    std::vector<int64_t> shape;  // of the array that the nested pickle must hold
-  };
 
   bool Step();
   bool CheckFrame();
@@ -154,6 +144,9 @@ class Machine {
   bool OpNewObjEx();
   bool OpReduce();
   bool OpBuild();
+  bool OpPersId();
+  bool OpBinPersId();
+  bool PushPersistent(NodeId id);
   bool ReadNames(Bytes* module, Bytes* name);
   NodeId FindGlobal(std::string_view module, std::string_view name);
   bool PushCall(NodeId callable, NodeId args);
@@ -168,8 +161,12 @@ class Machine {
   bool PushEncoded(absl::Span<const NodeId> args);
   bool Latin1(NodeId text, NodeId codec, graph::Buffer* out);
   bool PushBytesCall(bool mutable_bytes, absl::Span<const NodeId> args);
+  bool PushOrderedDict(absl::Span<const NodeId> args);
   bool PushThreeInts(Builtin which, absl::Span<const NodeId> args);
   bool LowerNative(NodeId object, NodeId* state);  // native.cc
+  // torch.cc
+  bool PushTorch(torch::Factory factory, NodeId callable, NodeId args);
+  bool PushLoadedStorage(NodeId callable, absl::Span<const NodeId> args);
   bool BytesOf(NodeId node, Bytes* out);
 
   // joblib.cc
@@ -184,6 +181,8 @@ class Machine {
   bytes::Budget& budget_;
   graph::Builder& b_;
   numpy::Lowering numpy_;
+  torch::Lowering torch_;
+  const Options options_;
   bytes::Cursor in_;
   Stack stack_;
   Scope scope_;

@@ -78,7 +78,7 @@ bool Machine::LowerNative(NodeId object, NodeId* state) {
   return CheckBudget();
 }
 
-// The bytes of a BYTEARRAY, wherever they are.
+// The bytes of a BYTES or BYTEARRAY, wherever they are.
 bool Machine::BytesOf(NodeId node, Bytes* out) {
   const graph::Buffer& buffer = b_.buffer(node);
   *out = buffer.data;

@@ -104,6 +104,10 @@ bool Machine::PushCall(NodeId callable, NodeId args) {
     Push(value);
     return true;
   }
+  if (const torch::Factory factory = torch::FindFactory(use.module, use.name);
+      factory != torch::Factory::kNone) {
+    return PushTorch(factory, callable, args);
+  }
   if (const Builtin builtin = FindBuiltin(use.module, use.name); builtin != Builtin::kNone) {
     if (PushBuiltin(builtin, b_.edges(args))) return true;
     if (result_.refusal.has_value()) return false;
@@ -140,7 +144,16 @@ bool Machine::PushInstance(NodeId cls, NodeId args) {
     Push(b_.Pending(kWrapperPending, {}));
     return true;
   }
+  if (torch::IsParameterClass(use)) {
+    const NodeId value = torch_.NewParameter(b_.edges(args));
+    if (value == graph::kNoNode) {
+      return CheckBudget() && FailName(torch_.failure().rule, torch_.failure().message, cls);
+    }
+    Push(value);
+    return true;
+  }
   if (numpy::FindFactory(use.module, use.name) != numpy::Factory::kNone ||
+      torch::FindFactory(use.module, use.name) != torch::Factory::kNone ||
       FindBuiltin(use.module, use.name) != Builtin::kNone) {
     return FailName("SCHEMA",
                     absl::StrCat(FullName(use), " is instantiated in a way that no pickler writes"),
@@ -222,6 +235,10 @@ bool Machine::OpBuild() {
       FreezeParts(state);
       if (!LowerNative(target, &state)) return false;
       b_.SetObjectEdge(target, graph::kState, state);
+      b_.Mark(target, graph::kFlagBuilt);
+      return true;
+    case Kind::kOrderedDict:
+      if (!torch_.BuildOrderedDict(target, state)) return Take(torch_.failure());
       b_.Mark(target, graph::kFlagBuilt);
       return true;
     case Kind::kPending:

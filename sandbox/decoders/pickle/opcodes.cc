@@ -18,7 +18,7 @@ const std::array<Machine::Opcode, 256>& Machine::Table() {
     t['I'] = {"INT", &Machine::OpInt};
     t['L'] = {"LONG", &Machine::OpLong};
     t['N'] = {"NONE", &Machine::OpNone};
-    t['P'] = {"PERSID", &Machine::OpForbidden};
+    t['P'] = {"PERSID", &Machine::OpPersId};
     t['R'] = {"REDUCE", &Machine::OpReduce};
     t['S'] = {"STRING", &Machine::OpString};
     t['V'] = {"UNICODE", &Machine::OpUnicode};
@@ -38,7 +38,7 @@ const std::array<Machine::Opcode, 256>& Machine::Table() {
     t['J'] = {"BININT", &Machine::OpBinInt};
     t['K'] = {"BININT1", &Machine::OpBinInt1};
     t['M'] = {"BININT2", &Machine::OpBinInt2};
-    t['Q'] = {"BINPERSID", &Machine::OpForbidden};
+    t['Q'] = {"BINPERSID", &Machine::OpBinPersId};
     t['T'] = {"BINSTRING", &Machine::OpBinString};
     t['U'] = {"SHORT_BINSTRING", &Machine::OpShortBinString};
     t['X'] = {"BINUNICODE", &Machine::OpBinUnicode};

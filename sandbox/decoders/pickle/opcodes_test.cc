@@ -225,6 +225,10 @@ TEST(Opcodes, LoweredBuiltins) {
   EXPECT_EQ(Text("cbuiltins\nslice\nNK\x02N\x87R."), "slice(None, 2, None)");
   EXPECT_EQ(Text(Lit("cbuiltins\nrange\nK\x00K\x02K\x01\x87R.")), "range(0, 2, 1)");
   EXPECT_EQ(Text("ccollections\nOrderedDict\n)RK\x01Ns."), "#0=odict{1: None}");
+  // As Python 2 wrote it.
+  EXPECT_EQ(Text("ccollections\nOrderedDict\n](](K\x01K\x02"
+                 "ee\x85R."),
+            "#0=odict{1: 2}");
 }
 
 TEST(Opcodes, Frames) {

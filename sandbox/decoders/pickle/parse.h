@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "loadlock/v1/graph.pb.h"
 #include "sandbox/bytes/budget.h"
+#include "sandbox/decoders/torch/persistent.h"
 #include "sandbox/graph/builder.h"
 #include "sandbox/graph/decoded_file.h"
 #include "sandbox/graph/refusal.h"
@@ -25,15 +26,26 @@ struct Stream {
 struct Options {
   // joblib's NumpyArrayWrapper: array bytes and nested pickles stand between opcodes.
   bool joblib_arrays = false;
+  // What BINPERSID and PERSID stand for; without it they are refused.
+  torch::PersistentIds* persistent = nullptr;
+  // The pickle may end before the stream does.
+  bool prefix = false;
+  // Of the stream's first byte in what offsets are told of.
+  uint64_t base = 0;
+  // The stream lies in a value of another pickle: it may hold no further one.
+  bool nested = false;
 };
 
 struct ParseResult {
   // Set if there is no refusal.
   graph::NodeId root = graph::kNoNode;
   std::optional<graph::Refusal> refusal;
+  // How many bytes of the stream the pickle takes, if it was accepted.
+  uint64_t size = 0;
 };
 
-// Parses exactly one pickle, protocol 0 to 5, that must end where the stream ends. Nothing runs:
+// Parses exactly one pickle, protocol 0 to 5, that must end where the stream ends, unless the
+// options say that it is a prefix. Nothing runs:
 // names stay names. Accepts only what CPython's C unpickler, its Python unpickler and
 // pickletools read alike; then the graph is what CPython 3.11 would have been told to build.
 // Every name loaded, popped or not, is in builder.globals() even after a refusal.

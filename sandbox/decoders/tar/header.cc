@@ -51,10 +51,16 @@ bool ReadNumber(std::string_view field, uint64_t* out) {
   return true;
 }
 
-uint64_t Sum(Bytes block) {
-  uint64_t sum = kChecksum.size * ' ';
+// Eight octal digits at most.
+int64_t AsSigned(uint64_t checksum) { return static_cast<int64_t>(checksum); }
+
+// The checksum's own bytes count as spaces.
+template <typename Byte>
+int64_t Sum(Bytes block) {
+  int64_t sum = kChecksum.size * ' ';
   for (size_t i = 0; i < block.size(); ++i) {
-    if (i < kChecksum.offset || i >= kChecksum.offset + kChecksum.size) sum += block[i];
+    const bool own = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.size;
+    if (!own) sum += static_cast<Byte>(block[i]);
   }
   return sum;
 }
@@ -94,22 +100,29 @@ bool IsZero(Bytes bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
 }
 
-bool IsHeader(Bytes block) {
+bool ChecksumHolds(Bytes block) {
   if (block.size() < kBlock) return false;
   block = block.first(kBlock);
   uint64_t stated = 0;
-  const std::string_view magic = At(block, kMagic);
-  return (magic == kPosix || magic == kGnu) && ReadNumber(At(block, kChecksum), &stated) &&
-         stated == Sum(block);
+  if (!ReadNumber(At(block, kChecksum), &stated)) return false;
+  return AsSigned(stated) == Sum<uint8_t>(block) || AsSigned(stated) == Sum<int8_t>(block);
+}
+
+bool ReadRoughly(Bytes block, std::string_view* name, uint64_t* size) {
+  (void)ReadText(At(block, kName), name);
+  return ReadNumber(At(block, kSize), size);
 }
 
 std::optional<graph::Refusal> ReadHeader(Bytes block, uint64_t offset, Header* out) {
-  if (!IsHeader(block)) {
-    return Refuse(
-        "MALFORMED",
-        "neither a header in POSIX's or GNU's form with a checksum that holds, nor the end "
-        "of the tar archive",
-        offset);
+  const std::string_view magic = At(block, kMagic);
+  uint64_t stated = 0;
+  // Not the signed sum: not every reader takes it.
+  if (!ReadNumber(At(block, kChecksum), &stated) || Sum<uint8_t>(block) != AsSigned(stated) ||
+      (magic != kPosix && magic != kGnu)) {
+    return Refuse("MALFORMED",
+                  "neither a header in POSIX's or GNU's form with a checksum that holds, nor the "
+                  "end of the tar archive",
+                  offset);
   }
   const auto malformed = [offset](const char* what) {
     return Refuse("MALFORMED", absl::StrCat("the header of a tar member ", what), offset);
@@ -121,15 +134,15 @@ std::optional<graph::Refusal> ReadHeader(Bytes block, uint64_t offset, Header* o
   if (!ReadNumber(At(block, kSize), &out->size)) {
     return malformed("states a size that is no octal number");
   }
-  if (At(block, kMagic) == kGnu && !prefix.empty()) {
-    return Refuse(
-        "TAR_UNSUPPORTED",
-        "the header of a tar member has GNU's extensions, or a prefix that GNU's form has "
-        "not",
-        offset);
+  if (magic == kGnu && !prefix.empty()) {
+    return Refuse("TAR_UNSUPPORTED",
+                  "the header of a tar member has GNU's extensions, or a prefix that GNU's form "
+                  "has not",
+                  offset);
   }
   out->name.clear();
-  if (!prefix.empty()) absl::StrAppend(&out->name, std::string(prefix), "/");
+  out->prefixed = !prefix.empty();
+  if (out->prefixed) absl::StrAppend(&out->name, std::string(prefix), "/");
   absl::StrAppend(&out->name, std::string(name));
   // A NUL is how the oldest form says that it is a file.
   const char type = static_cast<char>(block[kType]);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sandbox/bytes/cursor.h"
 #include "sandbox/graph/refusal.h"
@@ -23,14 +24,18 @@ inline constexpr char kPax = 'x';
 struct Header {
   // Prefix and name, as they stand there.
   std::string name;
+  bool prefixed = false;
   uint64_t size = 0;
   // kFile, kFolder or kPax.
   char type = kFile;
 };
 
 bool IsZero(Bytes bytes);
-// Whether the block is a header whose checksum holds.
-bool IsHeader(Bytes block);
+// Whether the block's checksum holds: the sum of its bytes, or what some writers make of them, the
+// sum of them as signed numbers.
+bool ChecksumHolds(Bytes block);
+// What readers of every kind make of a header whose checksum holds; false if its size is no number.
+bool ReadRoughly(Bytes block, std::string_view* name, uint64_t* size);
 
 // Reads a block, which begins at `offset` of the archive. Refuses: MALFORMED, TAR_UNSUPPORTED.
 [[nodiscard]] std::optional<graph::Refusal> ReadHeader(Bytes block, uint64_t offset, Header* out);

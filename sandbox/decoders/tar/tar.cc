@@ -74,6 +74,8 @@ class Reader {
       if (name == "." || name == "./") return std::nullopt;
       if (name.ends_with('/')) name.pop_back();
     }
+    const bool literal =
+        !header.prefixed && encoding == archive::Encoding::kUnknown && !name.starts_with("./");
     if (name.starts_with("./")) name.erase(0, 2);
     if (const char* why = archive::NameProblem(name, encoding)) {
       return Refuse(
@@ -93,6 +95,7 @@ class Reader {
     if (header.type == kFolder) return std::nullopt;
     Member member;
     member.name = std::move(name);
+    member.literal = literal;
     member.offset = at;
     member.data_offset = in_.offset();
     if (auto refusal = TakeData(header.size, at, &member.data)) return refusal;
@@ -139,7 +142,20 @@ class Reader {
 
 }  // namespace
 
-bool HasMagic(Bytes file) { return IsHeader(file); }
+bool HasMagic(Bytes file) { return ChecksumHolds(file); }
+
+bool HasMember(Bytes file, std::string_view name) {
+  bytes::Cursor in(file);
+  Bytes block;
+  while (in.Read(kBlock, &block) && ChecksumHolds(block)) {
+    std::string_view found;
+    uint64_t size = 0;
+    const bool sized = ReadRoughly(block, &found, &size);
+    if (found == name) return true;
+    if (!sized || !in.Skip(size) || !in.Skip((kBlock - size % kBlock) % kBlock)) return false;
+  }
+  return false;
+}
 
 std::optional<graph::Refusal> Read(Bytes file, bytes::Budget* budget,
                                    std::vector<Member>* members) {

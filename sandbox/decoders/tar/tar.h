@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -26,6 +27,8 @@ using bytes::Bytes;
 struct Member {
   // A regular file. As archive::NameProblem wants it; a "./" at its begin is left out.
   std::string name;
+  // Whether the name stands in the header just so, with nothing left out and nothing put together.
+  bool literal = true;
   Bytes data;
   // Of the data, from the begin of the archive.
   uint64_t data_offset = 0;
@@ -33,8 +36,12 @@ struct Member {
   uint64_t offset = 0;
 };
 
-// Whether a header stands at the begin, whose checksum holds: "ustar" alone may stand in any file.
+// Whether the first block is a header of any form, by its checksum: the oldest form has no magic.
 bool HasMagic(Bytes file);
+
+// Whether a member has this name in its header. Looks at headers alone, and stops at the first
+// block that is none.
+bool HasMember(Bytes file, std::string_view name);
 
 // Reads all of the archive. Folders are checked and left out. Refuses with the offset in the
 // archive: MALFORMED, TRUNCATED, TRAILING_DATA, TAR_NAME, TAR_UNSUPPORTED, DUPLICATE_MEMBER (upper

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sandbox/decoders/tar/testing/writer.h"
@@ -150,6 +151,29 @@ TEST(TarTest, ChecksumsHoldAndTextsEnd) {
   EXPECT_FALSE(HasMagic({reinterpret_cast<const uint8_t*>(file.data()), file.size()}));
   const auto hidden = [](std::string& header) { Put(header, 2, "hidden"); };
   EXPECT_EQ(RuleOfOne({.name = "a", .change = hidden}), "MALFORMED");
+}
+
+// What a reader that is less strict takes for an archive is recognised as one, and refused.
+TEST(TarTest, OlderFormsAreRecognisedAndRefused) {
+  const auto is_tar = [](const std::string& file) {
+    return HasMagic({reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+  };
+  const Entry old = {.name = "a",
+                     .change = [](std::string& header) { Put(header, 257, std::string(8, '\0')); }};
+  EXPECT_TRUE(is_tar(Write({old})));
+  EXPECT_EQ(RuleOfOne(old), "MALFORMED");
+  EXPECT_FALSE(is_tar(std::string(1024, '\0')));
+  EXPECT_FALSE(is_tar(std::string(1024, ' ')));
+}
+
+TEST(TarTest, MembersAreFoundByTheNameInTheirHeader) {
+  const std::string file = Write({{.name = "a", .content = "x"}, {.name = "./b"}});
+  const auto has = [&file](std::string_view name) {
+    return HasMember({reinterpret_cast<const uint8_t*>(file.data()), file.size()}, name);
+  };
+  EXPECT_TRUE(has("a"));
+  EXPECT_TRUE(has("./b"));
+  EXPECT_FALSE(has("b"));
 }
 
 TEST(TarTest, PaxHeadersChangeNothingButNames) {

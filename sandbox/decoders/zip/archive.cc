@@ -150,7 +150,7 @@ std::optional<graph::Refusal> Archive::Extract(const Member& member, bytes::Budg
     return refusal;
   };
   if (member.method == Method::kStored) {
-    *out = {file_.source, file_.offset + member.data_offset, member.data, member.data.size()};
+    *out = Stored(member);
     if (Checksum(member.data) == member.crc) return std::nullopt;
     return refuse("ZIP_MISMATCH", "its checksum is wrong; some readers would not notice");
   }

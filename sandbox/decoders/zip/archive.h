@@ -63,6 +63,11 @@ class Archive {
   // Null if there is none of exactly this name.
   const Member* Find(std::string_view name) const;
 
+  // Where the data of a stored member lie, unproven.
+  graph::Buffer Stored(const Member& member) const {
+    return {file_.source, file_.offset + member.data_offset, member.data, member.data.size()};
+  }
+
   // Makes the content of a member known: proves its checksum, and inflates it to the end of
   // `decoded` (at a multiple of 64) if it is compressed. On success *out says where the content
   // lies; its `data` are empty if it went to `decoded`, which the caller maps when all members

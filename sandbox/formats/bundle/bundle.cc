@@ -9,6 +9,7 @@
 #include "sandbox/decoders/tar/tar.h"
 #include "sandbox/decoders/zip/unpack.h"
 #include "sandbox/formats/registry.h"
+#include "sandbox/formats/torch_tar/torch_tar_format.h"
 
 namespace loadlock::formats {
 namespace {
@@ -101,7 +102,9 @@ void ParseZipBundle(const zip::Archive& archive, const Input& input, Output* out
   ParseBundle("zip", members, input, output);
 }
 
-const char* IdentifyTar(bytes::Bytes artifact) { return tar::HasMagic(artifact) ? "tar" : nullptr; }
+const char* IdentifyTar(bytes::Bytes artifact) {
+  return tar::HasMagic(artifact) && IdentifyTorchTar(artifact) == nullptr ? "tar" : nullptr;
+}
 
 void ParseTar(const Input& input, Output* output) {
   output->format = "tar";

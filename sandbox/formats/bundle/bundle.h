@@ -17,7 +17,7 @@ namespace loadlock::formats {
 // A zip archive of no other format. Names escape nowhere and stand once (decoders/zip).
 void ParseZipBundle(const zip::Archive& archive, const Input& input, Output* output);
 
-// "tar" if the file begins with a header whose checksum holds.
+// "tar" if the file begins with a header whose checksum holds, and is not torch's.
 const char* IdentifyTar(bytes::Bytes artifact);
 // The same for tar (decoders/tar).
 void ParseTar(const Input& input, Output* output);

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/decoders/pickle/joblib.h"
-#include "sandbox/formats/unsupported/unsupported.h"
+#include "sandbox/decoders/pickle/torch_legacy.h"
 
 namespace loadlock::formats {
 namespace {
@@ -40,7 +40,7 @@ void ParseWhole(const Input& input, Output* output) {
 
 const char* IdentifyPickle(bytes::Bytes artifact) {
   if (artifact.size() < 3 || artifact[0] != kProto || artifact[1] > kHighestProtocol ||
-      !IsOpcode(artifact[2]) || IsLegacyTorch(artifact)) {
+      !IsOpcode(artifact[2]) || pickle::IsTorchLegacy(artifact)) {
     return nullptr;
   }
   return "pickle";

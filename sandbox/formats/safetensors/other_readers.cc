@@ -8,6 +8,7 @@
 
 #include "sandbox/decoders/compress/codec.h"
 #include "sandbox/decoders/pickle/parse.h"
+#include "sandbox/decoders/tar/tar.h"
 #include "sandbox/decoders/zip/archive.h"
 
 namespace loadlock::formats {
@@ -167,24 +168,6 @@ bool GivesData(const compress::Codec& codec, Bytes artifact) {
   }
 }
 
-// The form before POSIX's has no magic, only a checksum: spaces and octal digits in JSON's text.
-bool IsOldTar(Bytes artifact) {
-  constexpr size_t kBlock = 512;
-  constexpr size_t kChecksum = 148;
-  constexpr size_t kChecksumSize = 8;
-  if (artifact.size() < kBlock) return false;
-  uint64_t stated = 0;
-  uint64_t sum = 0;
-  for (size_t i = 0; i < kBlock; ++i) {
-    const bool in_checksum = i >= kChecksum && i < kChecksum + kChecksumSize;
-    sum += in_checksum ? uint64_t{' '} : artifact[i];
-    if (in_checksum && artifact[i] >= '0' && artifact[i] <= '7') {
-      stated = stated * 8 + artifact[i] - '0';
-    }
-  }
-  return stated == sum;
-}
-
 }  // namespace
 
 const char* OtherReaderOfSafetensors(Bytes artifact) {
@@ -193,7 +176,7 @@ const char* OtherReaderOfSafetensors(Bytes artifact) {
     if (codec.matches(artifact) && GivesData(codec, artifact)) return codec.name;
   }
   if (zip::HasMagic(artifact)) return "zip";
-  return IsOldTar(artifact) ? "tar" : nullptr;
+  return tar::HasMagic(artifact) ? "tar" : nullptr;
 }
 
 }  // namespace loadlock::formats

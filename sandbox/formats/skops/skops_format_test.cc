@@ -150,7 +150,6 @@ TEST(ZipFormatTest, OtherArchivesAreNamed) {
     EXPECT_THAT(parsed.message(), HasSubstr("this is "));
     return parsed.format();
   };
-  EXPECT_EQ(format("m/data.pkl", "m/version"), "torch");
   EXPECT_EQ(format("m/data.pkl", "m/constants.pkl"), "torchscript");
   EXPECT_EQ(format("config.json", "metadata.json"), "keras");
   EXPECT_EQ(format("a", "b"), "zip");

@@ -4,6 +4,8 @@
 Needs numpy, joblib, lz4, scikit-learn, xgboost, lightgbm and gguf, and the zstd command. A file is
 named FORMAT__WHAT.bin, where FORMAT is what loadlock must call it. Everything is seeded, so that a
 second run with the same versions writes the same bytes.
+Those of torch are not written here: torch*__ and pickle__torch_storages are files of torch 2.15,
+written by torch.save and pickle.dump.
 """
 
 import bz2

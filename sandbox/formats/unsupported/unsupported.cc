@@ -36,8 +36,6 @@ constexpr Unsupported kUnsupported[] = {
     {"ggml", IsOldGgml,
      "a ggml file from before GGUF, which its own library does not read any more; convert it to "
      "GGUF where it was made"},
-    {"torch", IsLegacyTorch,
-     "a torch.save file of the format before PyTorch 1.6, which is not supported yet"},
     {"7z", Is7z, "a 7z archive; unpack it and give the files in it"},
     {"rar", IsRar, "a RAR archive; unpack it and give the files in it"},
     {"catboost", IsCatboost,
@@ -78,13 +76,6 @@ const Unsupported* Find(Bytes artifact) {
 }
 
 }  // namespace
-
-bool IsLegacyTorch(Bytes artifact) {
-  // PROTO 2, LONG1 0x1950a86a20f9469cfc6c, STOP.
-  return Begins(artifact, std::string_view("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50"
-                                           "\x19.",
-                                           15));
-}
 
 const char* IdentifyUnsupported(Bytes artifact) {
   const Unsupported* format = Find(artifact);

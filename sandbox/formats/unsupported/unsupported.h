@@ -12,9 +12,6 @@ namespace loadlock::formats {
 const char* IdentifyUnsupported(bytes::Bytes artifact);
 void RefuseUnsupported(const Input& input, Output* output);
 
-// torch.save before 1.6: several pickles, the first of a magic number.
-bool IsLegacyTorch(bytes::Bytes artifact);
-
 }  // namespace loadlock::formats
 
 #endif  // LOADLOCK_SANDBOX_FORMATS_UNSUPPORTED_UNSUPPORTED_H_

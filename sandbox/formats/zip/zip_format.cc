@@ -8,6 +8,7 @@
 #include "sandbox/formats/bundle/bundle.h"
 #include "sandbox/formats/npz/npz_format.h"
 #include "sandbox/formats/skops/skops_format.h"
+#include "sandbox/formats/torch_zip/torch_zip_format.h"
 
 namespace loadlock::formats {
 namespace {
@@ -19,8 +20,6 @@ bool HasSuffix(const Archive& archive, std::string_view suffix) {
                      [suffix](const zip::Member& member) { return member.name.ends_with(suffix); });
 }
 
-bool IsTorchScript(const Archive& archive) { return HasSuffix(archive, "/constants.pkl"); }
-bool IsTorch(const Archive& archive) { return HasSuffix(archive, "/data.pkl"); }
 bool IsKeras(const Archive& archive) {
   return archive.Find("config.json") != nullptr && archive.Find("metadata.json") != nullptr;
 }
@@ -41,8 +40,17 @@ struct InZip {
 constexpr InZip kInZip[] = {
     {"skops", IsSkops, ParseSkops, ""},
     {"torchscript", IsTorchScript, nullptr,
-     "a TorchScript archive, which holds code and is not supported; save the state dict"},
-    {"torch", IsTorch, nullptr, "a torch.save file, which is not supported yet"},
+     "a TorchScript archive, which holds code that torch compiles and runs; save the state dict "
+     "with torch.save(model.state_dict(), path), or export to ONNX"},
+    {"torch-export", IsTorchExport, nullptr,
+     "an archive of torch.export (.pt2), which holds a program that torch runs; save the state "
+     "dict with torch.save(program.state_dict, path)"},
+    {"torch-package", IsTorchPackage, nullptr,
+     "an archive of torch.package, which holds Python code; save the state dict with torch.save"},
+    {"mar", IsTorchServe, nullptr,
+     "an archive of TorchServe (.mar), which holds Python code; unpack it and give the weights "
+     "in it"},
+    {"torch", IsTorchZip, ParseTorchZip, ""},
     {"keras", IsKeras, nullptr,
      "a Keras model, whose configuration may name Python code; save the weights as .npz or "
      ".safetensors"},

@@ -61,6 +61,14 @@ class Printer {
       case v1::NODE_KIND_BIT_GENERATOR:
       case v1::NODE_KIND_RANDOM_STATE:
       case v1::NODE_KIND_GENERATOR:
+      case v1::NODE_KIND_STORAGE:
+      case v1::NODE_KIND_TENSOR:
+      case v1::NODE_KIND_SPARSE_TENSOR:
+      case v1::NODE_KIND_QUANTIZED_TENSOR:
+      case v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR:
+      case v1::NODE_KIND_PARAMETER:
+      case v1::NODE_KIND_TENSOR_WITH_STATE:
+      case v1::NODE_KIND_STATE_DICT:
         return true;
       default:
         return false;
@@ -102,9 +110,9 @@ class Printer {
     return absl::StrJoin(parts, ", ");
   }
 
-  std::string Pairs(uint32_t index) {
+  std::string Pairs(uint32_t index, size_t first = 0) {
     std::vector<std::string> parts;
-    for (size_t i = 0; i + 1 < Count(index); i += 2) {
+    for (size_t i = first; i + 1 < Count(index); i += 2) {
       const std::string key = Node(Op(index, i));
       parts.push_back(absl::StrCat(key, ": ", Node(Op(index, i + 1))));
     }
@@ -268,6 +276,56 @@ class Printer {
                             Float(Op(index, 2)), ")");
       case v1::NODE_KIND_GENERATOR:
         return absl::StrCat("generator(", Node(Op(index, 0)), ")");
+      case v1::NODE_KIND_STATE_DICT:
+        return absl::StrCat("statedict{", Pairs(index, 1), "; ", Node(Op(index, 0)), "}");
+      default:
+        return Torch(index);
+    }
+  }
+
+  // offset (sizes) (strides)
+  std::string View(uint32_t rank, uint32_t first) const {
+    return absl::StrCat(Int(first), " ", Shape(rank, first + 1), " ",
+                        Shape(rank, first + 1 + rank));
+  }
+
+  std::string Torch(uint32_t index) {
+    const auto op = [&](size_t i) { return Op(index, i); };
+    switch (g_.kinds(static_cast<int>(index))) {
+      case v1::NODE_KIND_STORAGE:
+        return absl::StrCat("storage(", Str(op(0)), ", ", Int(op(2)), ", ",
+                            op(1) == kAbsent ? "meta" : BufferHex(op(1)), ")");
+      case v1::NODE_KIND_TENSOR:
+        return absl::StrCat("tensor(", Node(op(0)), ", ", Str(op(1)), ", ", op(2), ", ",
+                            View(op(3), op(4)), ")");
+      case v1::NODE_KIND_SPARSE_TENSOR: {
+        std::string out =
+            absl::StrCat("sparse(", Str(op(0)), ", ", op(1), ", ", Shape(op(2), op(3)));
+        for (size_t i = 4; i < Count(index); ++i) absl::StrAppend(&out, ", ", Node(op(i)));
+        return out + ")";
+      }
+      case v1::NODE_KIND_QUANTIZED_TENSOR:
+        return absl::StrCat("quantized(", Node(op(0)), ", ", Str(op(1)), ", ", View(op(2), op(3)),
+                            ", ", Float(op(4)), ", ", Int(op(5)), ")");
+      case v1::NODE_KIND_CHANNEL_QUANTIZED_TENSOR: {
+        const std::string storage = Node(op(0));
+        const std::string scales = Node(op(4));
+        return absl::StrCat("quantized(", storage, ", ", Str(op(1)), ", ", View(op(2), op(3)), ", ",
+                            scales, ", ", Node(op(5)), ", ", Int(op(6)), ")");
+      }
+      case v1::NODE_KIND_PARAMETER: {
+        const std::string tensor = Node(op(0));
+        return absl::StrCat("parameter(", tensor, ", ", op(1), ", ", Optional(op(2)), ")");
+      }
+      case v1::NODE_KIND_TENSOR_WITH_STATE: {
+        const std::string tensor = Node(op(0));
+        return absl::StrCat("attributes(", tensor, ", ", Node(op(1)), ")");
+      }
+      case v1::NODE_KIND_TORCH_SIZE:
+        return absl::StrCat("size", Shape(op(1), op(0)));
+      case v1::NODE_KIND_TORCH_DEVICE:
+        return absl::StrCat("device(", Str(op(0)), ", ",
+                            op(1) == kAbsent ? "-" : absl::StrCat(op(1)), ")");
       default:
         return "UNKNOWN KIND";
     }

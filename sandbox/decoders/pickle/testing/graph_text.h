@@ -14,6 +14,9 @@ namespace loadlock::pickle::testing {
 //   None True False Ellipsis  12 (int)  f3ff0000000000000 (bits)  'text'  y616263 (bytes)
 //   [..] (..) {k: v, ..} set{..} frozenset{..} (members sorted)  odict{..}
 //   <module.name>  new(<cls>, args){state=.., list=.., dict=..}  call(..){..}
+//   storage(type, elements, hex|meta)  tensor(storage, dtype, flags, offset (sizes) (strides))
+//   sparse(layout, flags, sizes, parts ..)  quantized(storage, dtype, view, scale.., zero point..)
+//   parameter(tensor, requires_grad, state)  attributes(tensor, state)  statedict{k: v; metadata}
 //   array(dtype, C|F, shape, hex of the data)  objarray(shape, [..])  scalar(dtype, hex)
 // A mutable value is numbered where it is first seen, #0=[..], and is #0 from then on.
 // `artifact` and `decoded` are what buffers are ranges of.
