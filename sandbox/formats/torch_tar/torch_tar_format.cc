@@ -18,6 +18,8 @@ using Result = std::optional<graph::Refusal>;
 constexpr char kName[] = "torch-tar";
 // As Python fills archives up.
 constexpr size_t kRecord = 10240;
+// The padding of the last member and a block of zeros.
+constexpr size_t kLongestEnd = 1023;
 constexpr std::string_view kStorages = "storages";
 constexpr std::string_view kTensors = "tensors";
 constexpr std::string_view kPickle = "pickle";
@@ -43,6 +45,12 @@ Result Read(const Input& input, Output* output) {
   }
   std::vector<tar::Member> members;
   if (Result refusal = tar::Read(input.artifact, input.budget, &members)) return refusal;
+  const uint64_t end =
+      members.empty() ? 0 : members.back().data_offset + members.back().data.size();
+  if (input.artifact.size() - end > kRecord + kLongestEnd) {
+    return graph::Refuse("TRAILING_DATA", "zeros fill more than the last record of the archive",
+                         end);
+  }
   for (const tar::Member& member : members) {
     // torch looks for the very names.
     if (!member.literal) {

@@ -110,7 +110,7 @@ TEST(TorchZipTest, OneFolderHoldsAll) {
   EXPECT_EQ(renamed(kVersion, "version"), "MALFORMED");
   EXPECT_EQ(renamed(kPickle, "n/data.pkl"), "MALFORMED");
   EXPECT_EQ(renamed(kPickle, "m/m/data.pkl"), "TRAILING_DATA");
-  EXPECT_EQ(renamed(kPickle, "m/DATA.PKL"), "UNKNOWN_FORMAT");
+  EXPECT_EQ(renamed(kPickle, "m/DATA.PKL"), "FORBIDDEN_OPCODE");
   EXPECT_EQ(renamed(kVersion, "m/Version"), "TRAILING_DATA");
   // torch finds it, others do not.
   EXPECT_EQ(renamed(kData, "m/Data/0"), "TRAILING_DATA");
