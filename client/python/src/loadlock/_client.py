@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from loadlock._handover import take
 from loadlock._proto import report_pb2, service_pb2
 from loadlock._rebuild import TensorOptions, rebuild
 from loadlock._report import Report, Tier, report_from_proto, seconds
+from loadlock._shards import INDEX, join
 from loadlock._tensors import TensorFile, state_dict
 
 if TYPE_CHECKING:
@@ -129,6 +131,9 @@ class Client:
     ) -> Any:
         """The model in the file, rebuilt from its vetted graph. Nothing in the file runs.
 
+        Of an index of safetensors files (`*.safetensors.index.json`) it is the dict of all tensors;
+        each file is loaded from the index's folder, vetted as any other.
+
         Args:
             path: The file; the daemon opens it, so over TCP it is a path there.
             policy: Name of the policy that says what may be in it.
@@ -142,8 +147,7 @@ class Client:
             RebuildError: It was accepted but does not fit what is installed here.
             Error: No verdict (no such file, no daemon, too large, ...).
         """
-        options = TensorOptions(tensors, device)
-        return rebuild(*self.vetted(path, policy=policy, expected_sha256=expected_sha256), options)
+        return self._load(path, policy, expected_sha256, TensorOptions(tensors, device))
 
     def open(
         self,
@@ -170,8 +174,7 @@ class Client:
                 tensors.
         """
         options = TensorOptions(tensors, device)
-        vetted = self.vetted(path, policy=policy, expected_sha256=expected_sha256)
-        return TensorFile(*vetted, options, key)
+        return TensorFile(*self._take(path, policy, expected_sha256)[1], options, key)
 
     def load_state_dict(
         self,
@@ -199,8 +202,7 @@ class Client:
             Refused, RebuildError, Error: As open.
         """
         options = TensorOptions(tensors, device)
-        root = rebuild(*self.vetted(path, policy=policy, expected_sha256=expected_sha256), options)
-        return state_dict(root, options, key)
+        return state_dict(self._load(path, policy, expected_sha256, options), options, key)
 
     def vetted(
         self,
@@ -210,6 +212,32 @@ class Client:
         expected_sha256: str | None = None,
     ) -> tuple[Columns, Buffers, dict[tuple[str, str], int]]:
         """What load rebuilds from: graph, bytes and the trust of its names."""
+        return self._take(path, policy, expected_sha256)[1]
+
+    def _load(
+        self,
+        path: str | os.PathLike[str],
+        policy: str,
+        expected_sha256: str | None,
+        options: TensorOptions,
+    ) -> Any:
+        """What is in the file; if that is an index, the tensors of the files that it names."""
+        kind, graph = self._take(path, policy, expected_sha256)
+        root = rebuild(*graph, options)
+        if kind != INDEX:
+            return root
+        folder = Path(path).parent
+
+        def shard(name: str) -> tuple[str, Any]:
+            kind, graph = self._take(folder / name, policy, None)
+            return kind, rebuild(*graph, options)
+
+        return join(root, shard)
+
+    def _take(
+        self, path: str | os.PathLike[str], policy: str, expected_sha256: str | None
+    ) -> tuple[str, tuple[Columns, Buffers, dict[tuple[str, str], int]]]:
+        """The format; and graph, bytes and the trust of its names."""
         connection = self._connected()
         request = service_pb2.LoadModelRequest(
             path=connection.path(path),
@@ -228,7 +256,8 @@ class Client:
                 )
             finally:
                 connection.end_lease(response.lease.token)
-        return columns, buffers, {(use.module, use.name): use.trust for use in report.globals}
+        trusts = {(use.module, use.name): use.trust for use in report.globals}
+        return report.format, (columns, buffers, trusts)
 
     def audit(
         self,
