@@ -1,6 +1,7 @@
 #include "server/policy/entry.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -22,8 +23,55 @@ absl::Status Wrong(const v1::Entry& entry, const v1::StateRule& rule, absl::stri
   return Wrong(entry, absl::StrCat("state rule \"", rule.key(), "\": ", what));
 }
 
-// For names without behaviour, as dtypes are.
+// For names without behaviour: torch's dtypes, layouts, memory formats and quantization schemes,
+// which cannot be called. No policy says it of others.
 constexpr absl::string_view kAnywhere = "*";
+constexpr absl::string_view kInert[] = {
+    "bfloat16",
+    "bool",
+    "complex128",
+    "complex32",
+    "complex64",
+    "float16",
+    "float32",
+    "float64",
+    "float4_e2m1fn_x2",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "int16",
+    "float8_e8m0fnu",
+    "int32",
+    "int64",
+    "int8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint8",
+    "qint8",
+    "quint8",
+    "qint32",
+    "strided",
+    "per_tensor_affine",
+    "per_channel_affine",
+    "sparse_coo",
+    "sparse_csr",
+    "sparse_csc",
+    "sparse_bsr",
+    "sparse_bsc",
+    "jagged",
+    "_mkldnn",
+    "contiguous_format",
+    "channels_last",
+    "channels_last_3d",
+    "preserve_format",
+};
+
+bool IsInert(absl::string_view name) {
+  return absl::ConsumePrefix(&name, "torch.") &&
+         std::find(std::begin(kInert), std::end(kInert), name) != std::end(kInert);
+}
 
 // The place must say where a name may stand, so that it is never allowed everywhere.
 absl::Status CheckPlaces(const v1::Entry& entry) {
@@ -31,13 +79,13 @@ absl::Status CheckPlaces(const v1::Entry& entry) {
     return Wrong(entry, "only a TRUST_NAME may have places (at)");
   }
   for (const std::string& at : entry.at()) {
-    if (at == kAnywhere) continue;
+    if (at == kAnywhere && IsInert(entry.name())) continue;
     if (absl::StartsWith(at, "@")) {
       if (!ParseSchema(absl::string_view(at).substr(1))) {
         return Wrong(entry, absl::StrCat("at \"", at, "\" names no schema"));
       }
     } else if (!IsIdentifier(at) && !IsDottedName(at)) {
-      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key, @SCHEMA or *"));
+      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key or @SCHEMA"));
     }
   }
   return absl::OkStatus();

@@ -26,13 +26,18 @@ std::vector<uint32_t> All(const Makers& makers, Draft& draft) {
 }  // namespace
 
 Maker Once(Maker maker) {
+  // Shared, so that a copy costs nothing whatever the maker holds.
   struct Made {
+    Maker maker;
     std::weak_ptr<const int> draft;
     NodeId node = kAbsent;
   };
-  auto made = std::make_shared<Made>();
-  return [maker = std::move(maker), made](Draft& draft) {
-    if (made->draft.lock() != draft.identity()) *made = {draft.identity(), maker(draft)};
+  auto made = std::make_shared<Made>(Made{std::move(maker), {}, kAbsent});
+  return [made](Draft& draft) {
+    if (made->draft.lock() != draft.identity()) {
+      made->node = made->maker(draft);
+      made->draft = draft.identity();
+    }
     return made->node;
   };
 }
