@@ -76,9 +76,7 @@ def write(files: list[Path]) -> str:
         files_, equal = (sum(row[key] for row in one["rows"].values()) for key in ("files", "equal"))
         ways = sum(row["ways"] for row in one["rows"].values())
         count = len(one["rows"])
-        lines.append(
-            f"- {one['version']}: {count} estimators, {ways} models, {equal} of {files_} equal"
-        )
+        lines.append(f"- {one['version']}: {count} estimators, {ways} models, {equal} of {files_} equal")
     lines += ["", "| estimator | " + " | ".join(versions) + " |", "|---|" + "---|" * len(versions)]
     for name in sorted({name for one in found for name in one["rows"]}):
         cells = []

@@ -1,7 +1,5 @@
 // Tar archives: an input is an archive whose checksums are made right first, so that no mutation is
 // lost on them.
-#include "sandbox/decoders/tar/tar.h"
-
 #include <algorithm>
 #include <cstdio>
 #include <set>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "sandbox/decoders/archive/name.h"
+#include "sandbox/decoders/tar/tar.h"
 #include "tests/fuzz/refusals.h"
 #include "tests/fuzz/target.h"
 

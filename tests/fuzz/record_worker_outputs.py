@@ -47,20 +47,23 @@ def models() -> Iterator[tuple[str, Any]]:
     rng = np.random.RandomState(3)
     X = rng.rand(12, 3)
     y = np.arange(12) % 3
-    yield "plain", {
-        "numbers": [1, 2, 3, 2**70, 0.5, 1j, True, None, ...],
-        "texts": ("a", "b", b"bytes", bytearray(b"more")),
-        "sets": [{1, 2}, frozenset((3,)), slice(1, None, 2), range(3)],
-        "mixed": {1: "a", (2, 3): "b"},
-        "floats": [0.5, 1.5],
-        "words": {"one": 1, "two": 2},
-        "dates": np.array(["2020-01-01"], dtype="M8[D]"),
-        "record": np.zeros(2, dtype=[("a", "<i4"), ("b", "<f8")]),
-        "objects": np.array(["x", None, 3], dtype=object),
-        "scalar": np.float64(2.5),
-        "fortran": np.asfortranarray(X[:2]),
-        "generators": [np.random.RandomState(1), np.random.default_rng(2)],
-    }
+    yield (
+        "plain",
+        {
+            "numbers": [1, 2, 3, 2**70, 0.5, 1j, True, None, ...],
+            "texts": ("a", "b", b"bytes", bytearray(b"more")),
+            "sets": [{1, 2}, frozenset((3,)), slice(1, None, 2), range(3)],
+            "mixed": {1: "a", (2, 3): "b"},
+            "floats": [0.5, 1.5],
+            "words": {"one": 1, "two": 2},
+            "dates": np.array(["2020-01-01"], dtype="M8[D]"),
+            "record": np.zeros(2, dtype=[("a", "<i4"), ("b", "<f8")]),
+            "objects": np.array(["x", None, 3], dtype=object),
+            "scalar": np.float64(2.5),
+            "fortran": np.asfortranarray(X[:2]),
+            "generators": [np.random.RandomState(1), np.random.default_rng(2)],
+        },
+    )
     yield "logistic", LogisticRegression().fit(X, y)
     steps = [("scale", StandardScaler()), ("reduce", PCA(2)), ("model", LogisticRegression())]
     yield "pipeline", Pipeline(steps).fit(X, y)

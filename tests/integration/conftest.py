@@ -21,6 +21,16 @@ collect_ignore = [
 ]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those of a file that need torch are run where it is, as the files above."""
+    if importlib.util.find_spec("torch") is not None:
+        return
+    need = [item for item in items if item.get_closest_marker("torch")]
+    config.hook.pytest_deselected(items=need)
+    items[:] = [item for item in items if item not in need]
+
+
 @pytest.fixture(scope="session")
 def daemon() -> Iterator[Daemon]:
     """The best tier this machine gives."""

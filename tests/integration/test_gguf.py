@@ -45,10 +45,14 @@ def test_values_and_tensors_are_those_of_the_file(daemon: Daemon, client: loadlo
     assert blocks["data"].tobytes() == bytes(range(136))
 
 
-@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.torch] * ("bfloat16" in path.stem))
+        for path in REAL
+    ],
+)
 def test_files_of_the_library_load(path: Path, daemon: Daemon, client: loadlock.Client) -> None:
-    if path.stem == "gguf__bfloat16":
-        pytest.importorskip("torch")
     loaded = client.load(daemon.write("model.gguf", path.read_bytes()))
     assert loaded["metadata"]["general.architecture"] == "llama"
     if path.stem == "gguf__types":
@@ -64,8 +68,10 @@ def test_files_of_the_library_load(path: Path, daemon: Daemon, client: loadlock.
             assert tensor["data"].shape == (2, 256 // 32 * size)
 
 
+@pytest.mark.torch
 def test_bfloat16_is_a_tensor_of_torch(daemon: Daemon, client: loadlock.Client) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     tensor = client.load(daemon.write("model.gguf", gguf_files.bfloat16()))["tensors"]["b.weight"]
     assert tensor.dtype == torch.bfloat16
     assert tensor.tolist() == [[1.0, 2.0, -0.5]]

@@ -19,7 +19,7 @@ import torch
 
 from corpora.torch_models import MODULES, differs, objects, octets, save, storage_of
 
-from .daemon import ACCEPTED, REFUSED, Daemon, error_rules, errors
+from .daemon import ACCEPTED, REFUSED, Daemon
 
 pytestmark = pytest.mark.torch
 OBJECTS = dict(objects())

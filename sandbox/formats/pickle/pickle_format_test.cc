@@ -28,7 +28,7 @@ TEST(HeaderlessPickleTest, IsReadWhenNothingElseFits) {
 }
 
 TEST(HeaderlessPickleTest, TextIsAnUnknownFormatAndSaysWhyItIsNoPickle) {
-  for (const char* text : {"hello world\n", "import os\n", "(", "}"}) {
+  for (const char* text : {"hello world\n", "os.system\n", "(", "}"}) {
     const Blob artifact = ToBlob(text);
     const Parsed parsed(artifact);
     EXPECT_EQ(parsed.rule(), "UNKNOWN_FORMAT") << text;

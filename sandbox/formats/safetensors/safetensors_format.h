@@ -14,8 +14,8 @@ namespace loadlock::formats {
 const char* IdentifySafetensors(bytes::Bytes artifact);
 
 // The root is a dict of arrays by their names, in the order of the header: ndarrays, and TENSORs of
-// the types that torch has and numpy has not (bfloat16, float8, two float4 an item). Each array is a
-// range of the file; together they cover all of it, with no gap and no overlap.
+// the types that torch has and numpy has not (bfloat16, float8, two float4 an item). Each array is
+// a range of the file; together they cover all of it, with no gap and no overlap.
 void ParseSafetensors(const Input& input, Output* output);
 
 }  // namespace loadlock::formats
