@@ -284,7 +284,9 @@ bool CompiledEntry::MayStandAnywhere() const {
   return trust() == v1::TRUST_NAME && at_.contains(kAnywhere);
 }
 
-bool CompiledEntry::OnlyInClasses() const {
+bool CompiledEntry::StandsInResults() const {
+  if (trust() == v1::TRUST_BY_NAME_AND_PARAMS) return true;
+  if (trust() == v1::TRUST_FACTORY) return schema() != Schema::kLowered;
   return trust() == v1::TRUST_NAME && !at_.empty() &&
          std::all_of(at_.begin(), at_.end(),
                      [](absl::string_view at) { return absl::StrContains(at, "."); });

@@ -299,12 +299,12 @@ v1::Finding NotListed(const v1::GlobalUse& use, bool judged) {
   return finding;
 }
 
-// Called or popped on the way: no library writes that, and its one place is not there.
+// Called or popped on the way: no library writes that.
 v1::Finding NowhereInResult(const v1::GlobalUse& use) {
   v1::Finding finding = NotListed(use, false);
   finding.set_rule_id("NAME_NOT_HERE");
   finding.set_message(absl::StrCat("the artifact refers to ", finding.name(),
-                                   ", which the policy lets stand in a few attributes only; "
+                                   ", which the policy lets stand where a library writes it only; "
                                    "nothing in the result uses it"));
   return finding;
 }
@@ -328,7 +328,7 @@ void ReportNames(const v1::WorkerResult& result, const policy::CompiledPolicy& p
     shown->set_trust(entry == nullptr ? v1::TRUST_UNSPECIFIED : entry->trust());
     if (entry == nullptr && !in_graph.contains({use.module(), use.name()})) {
       findings->push_back(NotListed(use, graph != nullptr));
-    } else if (graph != nullptr && entry != nullptr && entry->OnlyInClasses() &&
+    } else if (graph != nullptr && entry != nullptr && entry->StandsInResults() &&
                !in_graph.contains({use.module(), use.name()})) {
       findings->push_back(NowhereInResult(use));
     }

@@ -324,7 +324,7 @@ def foreign_files(canary: str) -> Iterator[Case]:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", evil)
-    yield case("zip", buffer.getvalue(), "UNKNOWN_FORMAT")
+    yield case("zip", buffer.getvalue(), "MALFORMED")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         member = tarfile.TarInfo("data.pkl")

@@ -380,7 +380,6 @@ def _work() -> dict[str, Expected]:
     shared = ("state", "tree-nodes", "columns", "trees")
     return {f"work-shared-{what}": Expected("BUDGET_CHECKS") for what in shared} | {
         "work-names-in-a-state": Expected("BUDGET_CHECKS"),
-        # One key a thousand times over.
         "work-shared-items": Expected("HASH_COLLISIONS", "collide"),
         "work-deep-findings": Expected("BUDGET_DEPTH"),
         "work-wide-findings": Expected("NAME_NOT_LISTED", "posix.system0"),

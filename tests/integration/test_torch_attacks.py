@@ -27,7 +27,7 @@ RULES = {
     "torch_archives-archives": ZIP | {"UNKNOWN_FORMAT"},
     "torch_archives-whole_archives": ZIP | {"UNKNOWN_FORMAT", "TRUNCATED"},
     "torch_archives-legacy": {"ARRAY_BOUNDS", "SCHEMA", "MALFORMED", "TRAILING_DATA", "NAME_NOT_LISTED"},
-    "torch_archives-code": {"UNKNOWN_FORMAT", "TRUNCATED", "TRAILING_DATA", "MALFORMED"},
+    "torch_archives-code": {"TAR_NAME", "UNKNOWN_FORMAT", "TRUNCATED", "TRAILING_DATA", "MALFORMED"},
     "torch_tensors-layouts": {"ARRAY_BOUNDS", "BUDGET_DECODED"},
     "torch_tensors-hooks": {"SCHEMA", "STATE_RULE"},
     "torch_tensors-flags": {"SCHEMA"},

@@ -59,7 +59,7 @@ TEST(NpzFormatTest, EachMemberIsReadAsItself) {
   EXPECT_EQ(RuleOf({MemberOf("a.npy", Npy()), MemberOf("a.npy", Npy())}), "DUPLICATE_MEMBER");
   // An archive of models (bundle/), of which each is vetted as itself.
   EXPECT_EQ(RuleOf({MemberOf("a.npy", Npy()), MemberOf("x.pkl", "N.")}), "");
-  EXPECT_EQ(RuleOf({MemberOf("a.npy", Npy()), MemberOf("x.pkl", "(N.")}), "MALFORMED");
+  EXPECT_EQ(RuleOf({MemberOf("a.npy", Npy()), MemberOf("x.pkl", "(N.")}), "UNKNOWN_FORMAT");
   EXPECT_EQ(RuleOf({MemberOf("../a.npy", Npy())}), "ZIP_NAME");
   const Blob file = ToBlob(zip::testing::Write({MemberOf("a.npy", Npy()), MemberOf("b.npy", "")}));
   const Parsed parsed(file);

@@ -189,16 +189,19 @@ NodeId Reader::BytesOf(NodeId array) {
   return it == array_bytes_.end() ? graph::kNoNode : b_.Bytes(it->second);
 }
 
-// As a pickle has it: an empty one, whose state are the bytes of data and mask.
+// As a pickle has it: an empty one, whose state are data and mask; of objects their list, else
+// bytes.
 NodeId Reader::FinishMasked(const Place& place, absl::Span<const NodeId> children) {
   const auto fail = [&] {
     return FailNode(place.value, "SCHEMA",
                     "the data and mask of a masked array are not two arrays of one shape");
   };
   const NodeId data = children[0];
-  const NodeId data_bytes = BytesOf(data);
-  if (b_.kind(data) != graph::Kind::kNdArray || data_bytes == graph::kNoNode) return fail();
+  const bool objects = b_.kind(data) == graph::Kind::kObjectNdArray;
+  if (!objects && b_.kind(data) != graph::Kind::kNdArray) return fail();
   const graph::ArrayInfo array = b_.array(data);
+  const NodeId content = objects ? array.elements : BytesOf(data);
+  if (content == graph::kNoNode) return fail();
   NodeId mask_bytes = graph::kNoNode;
   if (b_.kind(children[1]) == graph::Kind::kNdArray) {
     const graph::ArrayInfo& mask = b_.array(children[1]);
@@ -212,7 +215,8 @@ NodeId Reader::FinishMasked(const Place& place, absl::Span<const NodeId> childre
     const graph::ScalarInfo& mask = b_.scalar(children[1]);
     if (b_.text(mask.dtype) != "|b1" || mask.raw[0] != 0) return fail();
     const auto items = numpy::ArrayBytes(array.shape, 1);
-    if (!items || *items > array_bytes_[data].length || !budget_.ChargeHeap(*items)) return fail();
+    const uint64_t most = objects ? b_.edges(content).size() : array_bytes_[data].length;
+    if (!items || *items > most || !budget_.ChargeHeap(*items)) return fail();
     const std::string_view zeros = b_.Keep(std::string(*items, '\0'));
     mask_bytes = b_.Bytes({.data = {reinterpret_cast<const uint8_t*>(zeros.data()), zeros.size()},
                            .length = zeros.size()});
@@ -224,8 +228,9 @@ NodeId Reader::FinishMasked(const Place& place, absl::Span<const NodeId> childre
   static constexpr uint8_t kTypecode[] = {'b'};
   const NodeId args[] = {Name("numpy.ma.core", "MaskedArray"), Name("numpy", "ndarray"),
                          b_.Tuple(zero), b_.Bytes({.data = kTypecode, .length = 1})};
-  const NodeId state[] = {b_.Int(1),  b_.Tuple(shape), array.dtype, b_.Bool(array.fortran),
-                          data_bytes, mask_bytes,      b_.None()};
+  const NodeId dtype = objects ? b_.Dtype("|O") : array.dtype;
+  const NodeId state[] = {b_.Int(1), b_.Tuple(shape), dtype,    b_.Bool(array.fortran),
+                          content,   mask_bytes,      b_.None()};
   const NodeId call = b_.Call(Name("numpy.ma.core", "_mareconstruct"), b_.Tuple(args));
   const NodeId parts = b_.Tuple(state);
   if (!b_.exhausted()) b_.SetObjectEdge(call, graph::kState, parts);

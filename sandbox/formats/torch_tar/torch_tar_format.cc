@@ -89,9 +89,12 @@ Result Read(const Input& input, Output* output) {
 }  // namespace
 
 const char* IdentifyTorchTar(bytes::Bytes artifact) {
-  const bool torch = tar::HasMagic(artifact) && tar::HasMember(artifact, kStorages) &&
-                     tar::HasMember(artifact, kTensors) && tar::HasMember(artifact, kPickle);
-  return torch ? kName : nullptr;
+  if (!tar::HasMagic(artifact)) return nullptr;
+  // Two of the three make it torch's: where one is missing, it is no archive of models instead.
+  const int members = static_cast<int>(tar::HasMember(artifact, kStorages)) +
+                      static_cast<int>(tar::HasMember(artifact, kTensors)) +
+                      static_cast<int>(tar::HasMember(artifact, kPickle));
+  return members >= 2 ? kName : nullptr;
 }
 
 void ParseTorchTar(const Input& input, Output* output) {
