@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <ctime>
 #include <set>
 #include <string>
 
@@ -53,10 +52,9 @@ TEST_P(RealFileTest, AnythingThatFollowsIsRefused) {
 }
 
 // Most flips change a value and stay valid; the point is that each ends, with a verdict, within
-// the budget.
+// the budget of bytes. One that does not end meets ctest's time-out.
 TEST_P(RealFileTest, FlippedBytesEndInAVerdict) {
   const Blob artifact = ReadTestFile(GetParam());
-  const std::clock_t start = std::clock();
   for (size_t i = 0; i < artifact.size(); ++i) {
     for (const uint8_t flip : {0x01, 0x80, 0xff}) {
       Blob changed = artifact;
@@ -71,7 +69,6 @@ TEST_P(RealFileTest, FlippedBytesEndInAVerdict) {
       ASSERT_LE(parsed.decoded().size(), SmallBudget().max_decoded_bytes);
     }
   }
-  EXPECT_LT(std::clock() - start, 60 * CLOCKS_PER_SEC);
 }
 
 std::string TestName(const testing::TestParamInfo<std::string>& info) {
