@@ -152,9 +152,10 @@ TEST(ZipTest, ReadsZip64OfTheDirectory) {
   const Layout layout{.zip64_end = true, .end_says_see64 = true};
   EXPECT_EQ(Rule({entry}, layout), "");
   // One value too many, one too few, twice, and none.
-  for (const std::string& extra :
-       {Le(1, 2) + Le(32, 2) + values + Le(0, 8), Le(1, 2) + Le(16, 2) + values.substr(0, 16),
-        Le(1, 2) + Le(24, 2) + values + Le(1, 2) + Le(24, 2) + values, ""s}) {
+  const std::string wrong[] = {Le(1, 2) + Le(32, 2) + values + Le(0, 8),
+                               Le(1, 2) + Le(16, 2) + values.substr(0, 16),
+                               Le(1, 2) + Le(24, 2) + values + Le(1, 2) + Le(24, 2) + values, ""};
+  for (const std::string& extra : wrong) {
     entry.central.extra = extra;
     EXPECT_EQ(Rule({entry}, layout), "ZIP_MISMATCH");
   }

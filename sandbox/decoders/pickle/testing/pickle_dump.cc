@@ -6,13 +6,14 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/types/span.h"
 #include "sandbox/decoders/pickle/testing/graph_text.h"
 
 namespace {
@@ -70,7 +71,9 @@ int main(int argc, char** argv) {
   const bool joblib = !args.empty() && args[0] == "--joblib";
   if (joblib) args.erase(args.begin());
   if (args.size() == 1 && args[0] == "--batch") return Batch(joblib);
-  if (args.empty()) {
+  int times = 0;
+  const bool timed = args.size() == 3 && args[0] == "--time" && absl::SimpleAtoi(args[1], &times);
+  if (args.size() != 1 && !timed) {
     std::cerr << "usage: pickle_dump [--joblib] (FILE | --batch | --time N FILE)\n";
     return 2;
   }
@@ -80,8 +83,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string pickle{std::istreambuf_iterator<char>(file), {}};
-  if (args.size() == 3 && args[0] == "--time")
-    return Time(pickle, joblib, std::atoi(args[1].c_str()));
+  if (timed) return Time(pickle, joblib, times);
   const auto outcome = ParseToText(AsBytes(pickle), joblib);
   std::cout << outcome.text << "\n";
   return outcome.accepted ? 0 : 1;
