@@ -175,10 +175,8 @@ TEST(Ubjson, WhatIsNoUbjsonIsRefused) {
       "H",
       std::string("[$x#") + Length(0),
       std::string("[$d") + Length(0),
-      "[$d#i\x01"
-      "xxxx",
-      "{i\x01"
-      "aZ}",
+      std::string("[$d#i\x01") + "xxxx",
+      std::string("{i\x01") + "aZ}",
       std::string("{") + Key("\xff") + "Z}",
       std::string("S") + Length(uint64_t{1} << 63),
       std::string("[#") + Length(uint64_t{1} << 40),

@@ -113,6 +113,7 @@ void ParseTar(const Input& input, Output* output) {
     return Refuse(*std::move(refusal), output);
   }
   std::vector<BundleMember> members;
+  members.reserve(files.size());
   for (const tar::Member& file : files) {
     members.push_back({file.name, input.Range(file.data_offset, file.data.size()), file.offset});
   }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int32_t kNobody = 2147483647;
 
-Maker Bytes8(std::vector<uint8_t> values) {
+Maker Bytes8(const std::vector<uint8_t>& values) {
   const auto size = static_cast<int64_t>(values.size());
   return Raw(DType("|u1"), {size}, Bytes(values));
 }
@@ -171,10 +171,12 @@ TEST(Xgboost, AChainIsRefusedByItsDepth) {
     parents[0] = kNobody;
     int32_t node = 0;
     for (int32_t i = 0; i < inner; ++i) {
-      left[static_cast<size_t>(node)] = 2 * i + 1;
-      right[static_cast<size_t>(node)] = 2 * i + 2;
-      parents[static_cast<size_t>(2 * i + 1)] = parents[static_cast<size_t>(2 * i + 2)] = node;
-      node = 2 * i + 1;
+      const int32_t child = 2 * i + 1;
+      left[static_cast<size_t>(node)] = child;
+      right[static_cast<size_t>(node)] = child + 1;
+      parents[static_cast<size_t>(child)] = node;
+      parents[static_cast<size_t>(child) + 1] = node;
+      node = child;
     }
     Attrs record = Xgb();
     const std::vector<int32_t> zeros(static_cast<size_t>(size), 0);
