@@ -228,7 +228,7 @@ void Launcher::RunInner(UniqueFd status, bool nobody) {
 
 CallResult Launcher::TryNamespaces() {
   bool refused = false;
-  const CallResult by_clone = TryNamespacesBy(NamespaceCall::kClone, &refused);
+  CallResult by_clone = TryNamespacesBy(NamespaceCall::kClone, &refused);
   if (!refused) return by_clone;
   CallResult failed = TryNamespacesBy(NamespaceCall::kUnshare, &refused);
   if (failed) failed->call = by_clone->Describe() + ", " + failed->call;

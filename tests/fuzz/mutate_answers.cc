@@ -39,7 +39,7 @@ template <typename Message>
 void MutateAs(std::string* bytes, Dice* dice) {
   Message message;
   if (!message.ParseFromString(*bytes)) return MutateBlindly(bytes, 16, dice);
-  const auto text = [dice](const google::protobuf::FieldDescriptor&, std::string old) {
+  const auto text = [dice](const google::protobuf::FieldDescriptor&, const std::string& old) {
     return old.substr(dice->Below(old.size() + 1)).append(dice->Below(4), 'x');
   };
   if constexpr (std::is_same_v<Message, v1::Graph>) {

@@ -133,7 +133,7 @@ bool Fields::AppendTyped(const Value& value, std::string_view name, std::vector<
         number = *item;
         break;
       case 'i':
-        number = static_cast<int8_t>(*item);
+        number = *item < 0x80 ? *item : *item - 0x100;
         break;
       case 'l':
         number = static_cast<int32_t>(BigEndian32(item));

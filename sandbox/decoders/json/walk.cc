@@ -32,6 +32,8 @@ class Walker {
  private:
   enum class Container : uint8_t { kArray, kObject };
 
+  static uint8_t Closer(Container kind) { return kind == Container::kObject ? '}' : ']'; }
+
   bool Fail(const char* rule, std::string message) {
     refusal_ = graph::Refuse(rule, std::move(message), in_.offset());
     return false;
@@ -82,7 +84,7 @@ class Walker {
     }
     SkipSpace();
     uint8_t c = 0;
-    if (in_.Peek(&c) && c == (kind == Container::kObject ? '}' : ']')) {
+    if (in_.Peek(&c) && c == Closer(kind)) {
       *closed = true;
       return Close();
     }
@@ -118,13 +120,14 @@ class Walker {
         }
         return false;
       }
-      const bool object = stack_.back() == Container::kObject;
+      const Container kind = stack_.back();
+      const bool object = kind == Container::kObject;
       uint8_t c = 0;
       if (in_.Peek(&c) && c == ',') {
         (void)in_.Skip(1);
         return !object || Key();
       }
-      if (!in_.Peek(&c) || c != (object ? '}' : ']')) {
+      if (!in_.Peek(&c) || c != Closer(kind)) {
         return Unexpected(object ? "',' or '}'" : "',' or ']'");
       }
       if (!Close()) return false;

@@ -43,6 +43,7 @@ Blob Zip(const std::vector<File>& files, bool deflate = false) {
 
 Blob Tar(const std::vector<File>& files) {
   std::vector<tar::testing::Entry> entries;
+  entries.reserve(files.size());
   for (const File& file : files) entries.push_back({.name = file.name, .content = file.content});
   return ToBlob(tar::testing::Write(entries));
 }
@@ -169,6 +170,7 @@ TEST(BundleTest, TheBudgetIsOneForAll) {
   const Blob small = Tar(one);
   EXPECT_EQ(Parsed(small, limits).rule(), "");
   std::vector<File> many;
+  many.reserve(10);
   for (int i = 0; i < 10; ++i) many.push_back({std::to_string(i), one[0].content});
   const Blob archive = Tar(many);
   EXPECT_EQ(Parsed(archive, limits).rule(), "BUDGET_NODES");
