@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../deploy/lib/setup.sh"
 
 usage() {
   cat <<'TEXT'
-tests/run.sh [--asan] [--tsan] [--tidy] [--long]
+tests/run.sh [--asan] [--tsan] [--tidy] [--long] [--versions]
 
 Installs missing packages (apt, as root or by sudo; Python into build/venv by hash),
 builds release, and runs unit, layout and integration tests with both scikit-learns, their core
@@ -18,16 +18,19 @@ also as an ordinary user and in containers.
               100,000 random pickles instead of 10,000, every fault at every tier,
               all integration tests for every kind of user and container,
               a soak of a million requests and 10,000 mutants instead of two minutes
+  --versions  every estimator with scikit-learn 1.2, 1.3, 1.5 and 1.7 too, written and loaded
+              in an environment of each, and files of each loaded by the newest
 TEXT
 }
 
-asan=0 tsan=0 tidy=0 long=0
+asan=0 tsan=0 tidy=0 long=0 versions=0
 while (($#)); do
   case "$1" in
     --asan) asan=1 ;;
     --tsan) tsan=1 ;;
     --tidy) tidy=1 ;;
     --long) long=1 ;;
+    --versions) versions=1 ;;
     -h | --help) usage && exit 0 ;;
     *) usage >&2 && die "unknown option $1" ;;
   esac
@@ -108,6 +111,16 @@ python_tests "integration, Debian's scikit-learn and torch" release "$debian_ven
   -m "models or torch"
 python_tests "Python client, Debian's torch" release "$debian_venv" client/python/pyproject.toml \
   client/python/tests/test_{modules,sparse_tensors,tensors}.py
+if ((versions)); then
+  python_tests "estimators, Debian's scikit-learn" release "$debian_venv" $ours tests/differential -m models
+  for version in 13 15 17; do
+    make_venv "build/venv-sk$version" "tests/requirements-sk$version.lock"
+    install_client "$venv" "build/venv-sk$version"
+    python_tests "estimators, scikit-learn $version" release "$LOADLOCK_ROOT/build/venv-sk$version" $ours \
+      tests/differential -m models
+  done
+  python_tests "files of other versions" release "$venv" $ours tests/versions
+fi
 
 if ((asan)); then
   build asan

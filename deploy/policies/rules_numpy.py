@@ -41,10 +41,20 @@ ARGUMENTS = (
     "numpy.random._generator.Generator",
     "numpy.random.bit_generator.SeedSequence",
     "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
-    "builtins.object",
     "builtins.tuple",
+    "builtins.Ellipsis",
+    "builtins.NotImplemented",
 )
 
+# Where pandas is asked for the columns of some types.
+SELECTOR = "sklearn.compose._column_transformer.make_column_selector"
+SELECTED = tuple(f"{SELECTOR}.dtype_{how}" for how in ("include", "exclude"))
+# Kinds of types, and what pandas knows by name: no number is of them alone.
+KINDS = (
+    "number", "generic", "integer", "signedinteger", "unsignedinteger", "inexact", "floating",
+    "complexfloating", "flexible", "character", "datetime64", "timedelta64", "complex64", "complex128",
+)  # fmt: skip
+ABSTRACT = tuple(f"numpy.{name}" for name in KINDS)
 # Types that numpy.dtype() understands: harmless under the key dtype, callable anywhere else.
 DTYPES = (
     "numpy.float64",
@@ -63,11 +73,15 @@ DTYPES = (
     "numpy.str_",
     "numpy.object_",
     "builtins.bool",
+    # Named by protocols 0 and 1 as an argument of what is lowered, too.
+    "builtins.object",
 )
 # The same, and what a defaultdict may make.
 BOTH = ("builtins.int", "builtins.float", "builtins.str")
 FACTORIES = ("builtins.list", "builtins.dict")
 
+PATHS = ("PurePosixPath", "PosixPath", "Path", "WindowsPath", "PureWindowsPath")
+TIMES = ("datetime", "date", "time", "timedelta", "timezone")
 CONTAINERS = {
     "collections.defaultdict": "DEFAULTDICT",
     "collections.Counter": "COUNTER",
@@ -81,9 +95,15 @@ POLICY = Policy(
         *(Entry(name, "FACTORY", "LOWERED", why=why) for name, why in LOWERED.items()),
         *(Entry(name, "NAME", why="argument of what is lowered") for name in ARGUMENTS),
         Entry("numpy.ndarray", "NAME", at=("@MASKED_ARRAY",), why="argument of what is lowered"),
-        *(Entry(name, "NAME", at=("dtype", "@PARTIAL", *SEARCHED), why="scalar type") for name in DTYPES),
-        *(Entry(name, "NAME", at=("dtype", "@DEFAULTDICT"), why="type") for name in BOTH),
+        *(
+            Entry(name, "NAME", at=("dtype", "@PARTIAL", *SEARCHED, *SELECTED), why="scalar type")
+            for name in DTYPES
+        ),
+        *(Entry(name, "NAME", at=SELECTED, why="kinds of types, compared only") for name in ABSTRACT),
+        *(Entry(name, "NAME", at=("dtype", "@DEFAULTDICT", *SELECTED), why="type") for name in BOTH),
         *(Entry(name, "NAME", at=("@DEFAULTDICT",), why="makes an empty one") for name in FACTORIES),
-        *(Entry(name, "FACTORY", schema, why="items plain") for name, schema in CONTAINERS.items()),
+        *(Entry(name, "FACTORY", schema, why="keys plain") for name, schema in CONTAINERS.items()),
+        *(Entry(f"pathlib.{name}", "FACTORY", "PATH", why="parts only, as a pure path") for name in PATHS),
+        *(Entry(f"datetime.{name}", "FACTORY", "DATETIME", why="fields in range") for name in TIMES),
     ],
 )

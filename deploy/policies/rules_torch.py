@@ -59,9 +59,6 @@ _LAYOUTS = (
     "channels_last_3d", "preserve_format",
 )  # fmt: skip
 
-PATHS = ("PurePosixPath", "PosixPath", "Path", "WindowsPath", "PureWindowsPath")
-TIMES = ("datetime", "date", "timedelta")
-
 _LAYER = "torch.nn.modules.transformer.Transformer"
 ACTIVATIONS = (
     "torch.nn.functional.relu",
@@ -177,7 +174,5 @@ POLICY = Policy(
             for name in OPTIMIZERS
         ),
         Entry("argparse.Namespace", "NEW_DICT", why="a bag of plain values"),
-        *(Entry(f"pathlib.{name}", "FACTORY", "PATH", why="parts only, as a pure path") for name in PATHS),
-        *(Entry(f"datetime.{name}", "FACTORY", "DATETIME", why="fields in range") for name in TIMES),
     ],
 )  # fmt: skip

@@ -97,16 +97,45 @@ UFUNC_PLACES = tuple(
     )
     for key in ("func", "inverse_func")
 )
+# One array in, one out, nothing else touched.
+ONE_ARRAY = (
+    "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil",
+    "conjugate", "cos", "cosh", "deg2rad", "degrees", "exp", "exp2", "expm1", "fabs", "floor",
+    "isfinite", "isinf", "isnan", "log", "log10", "log1p", "log2", "logical_not", "negative",
+    "positive", "rad2deg", "radians", "reciprocal", "rint", "sign", "signbit", "sin", "sinh", "sqrt",
+    "square", "tan", "tanh", "trunc",
+)  # fmt: skip
+ONE_ARRAY_SPECIAL = (
+    "cbrt", "erf", "erfc", "erfinv", "exp10", "exp2", "expit", "expm1", "gammaln", "log1p", "log_ndtr",
+    "logit", "ndtr", "ndtri",
+)  # fmt: skip
 UFUNCS = (
-    *(f"numpy.{name}" for name in ("absolute", "expm1", "log1p", "log", "exp", "sqrt", "square")),
+    *(f"numpy.{name}" for name in ONE_ARRAY),
+    *(f"numpy.{core}._multiarray_umath.{name}" for core in ("core", "_core") for name in ONE_ARRAY),
     *(
-        f"numpy.{core}._multiarray_umath.{name}"
-        for core in ("core", "_core")
-        for name in ("absolute", "expm1", "log1p", "log", "exp", "sqrt", "square")
+        f"scipy.special.{module}.{name}"
+        for module in ("_ufuncs", "_special_ufuncs")
+        for name in ONE_ARRAY_SPECIAL
     ),
-    "scipy.special._ufuncs.expit",
-    "scipy.special._special_ufuncs.expit",
+)
+# Python code of numpy and scikit-learn that keeps one row a row.
+NUMPY_FUNCTIONS = (
+    "around", "array", "asarray", "ascontiguousarray", "atleast_1d", "atleast_2d", "column_stack",
+    "copy", "cumprod", "cumsum", "diff", "fix", "fliplr", "hstack", "imag", "nan_to_num", "ravel",
+    "real", "round", "round_", "squeeze", "vstack",
+)  # fmt: skip
+SCALINGS = (
+    "add_dummy_feature", "binarize", "maxabs_scale", "minmax_scale", "normalize", "power_transform",
+    "quantile_transform", "robust_scale", "scale",
+)  # fmt: skip
+ARRAY_FUNCTIONS = (
+    *(f"numpy.{name}" for name in NUMPY_FUNCTIONS),
+    *(f"sklearn.preprocessing._data.{name}" for name in SCALINGS),
 )
 FUNCTIONS = [
     *(Entry(name, "NAME", at=(*UFUNC_PLACES, *SEARCHED), why="ufunc of one argument") for name in UFUNCS),
+    *(
+        Entry(name, "NAME", at=(*UFUNC_PLACES, *SEARCHED), why="of one array; arguments proven by FUNCTION")
+        for name in ARRAY_FUNCTIONS
+    ),
 ]

@@ -8,6 +8,7 @@ from sklearn_functions import DISTRIBUTIONS, FROZEN, HGB
 from sklearn_terms import (
     BOOL,
     DICT,
+    DTYPE,
     INT,
     LIST,
     NAME,
@@ -15,6 +16,8 @@ from sklearn_terms import (
     NUMBER,
     OBJECT,
     PLAIN,
+    SCORERS,
+    SPLITTING,
     STR,
     TUPLE,
     Classes,
@@ -90,26 +93,19 @@ add(
 )
 
 # One estimator behind another.
-GETTER = strings(
-    "auto",
-    "coef_",
-    "feature_importances_",
-    "named_steps.clf.coef_",
-    "named_steps.model.coef_",
-    "regressor_.coef_",
-    "best_estimator_.coef_",
-)
+GETTER = Rule([STR])
 SCORING = Rule([NONE, STR, LIST, TUPLE, DICT, OBJECT])
-SPLITTING = Rule([INT, NONE, STR, LIST, TUPLE, OBJECT])
 add(
     "sklearn.feature_selection._from_model.SelectFromModel",
-    why="its importances by a listed name",
+    "FUNCTION",
+    why="its importances by plain names",
     importance_getter=GETTER,
     **BASE,
 )
 add(
     "sklearn.feature_selection._rfe.{RFE,RFECV}",
-    why="its importances by a listed name",
+    "FUNCTION",
+    why="its importances by plain names",
     importance_getter=GETTER,
     scoring=SCORING,
     cv=SPLITTING,
@@ -192,13 +188,6 @@ add(
 add("sklearn.semi_supervised._self_training.SelfTrainingClassifier", why="each part proven by itself", **BASE)
 
 # Searches.
-SCORERS = (
-    *(
-        f"sklearn.metrics._scorer.{name}"
-        for name in ("_Scorer", "_PredictScorer", "_ProbaScorer", "_ThresholdScorer", "_CurveScorer")
-    ),
-    "sklearn.model_selection._classification_threshold._CurveScorer",
-)
 PASSTHROUGH = "sklearn.metrics._scorer._PassthroughScorer"
 SCORED = (*SCORERS, PASSTHROUGH, "sklearn.metrics._scorer._passthrough_scorer")
 FOUND = Rule([DICT, LIST, OBJECT], why="parameters may be listed estimators and distributions")
@@ -237,7 +226,12 @@ SCORER = {
     "_metadata_request": made(REQUEST),
 }
 add(list(SCORERS), why="a listed metric over listed methods", **SCORER)
-add(PASSTHROUGH, why="the estimator's own score", _estimator=made(), _metadata_request=made(REQUEST))
+add(
+    PASSTHROUGH,
+    why="the estimator's own score",
+    _estimator=Rule([OBJECT], back=True, why="the model that holds it, where it scored its own fit"),
+    _metadata_request=made(REQUEST),
+)
 OWNER = Rule([STR, OBJECT], back=True, why="who asks; named in messages only")
 METHODS = (
     "fit",
@@ -262,11 +256,12 @@ add(
     warning_enabled=Rule([BOOL]),
     future_dtype=Rule([STR, NONE]),
 )
+SELECTED = Rule([NONE, STR, LIST, TUPLE, NAME, DTYPE])
 add(
     "sklearn.compose._column_transformer.make_column_selector",
     why="called by fit only",
-    dtype_include=Rule([NONE, STR, LIST, TUPLE]),
-    dtype_exclude=Rule([NONE, STR, LIST, TUPLE]),
+    dtype_include=SELECTED,
+    dtype_exclude=SELECTED,
     pattern=Rule([NONE, STR]),
 )
 

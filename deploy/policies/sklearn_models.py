@@ -17,7 +17,9 @@ from sklearn_terms import (
     OBJECT,
     OBJECT_ARRAY,
     PLAIN,
+    SCORED,
     SPARSE_OR_ARRAY,
+    SPLITTING,
     STR,
     Classes,
     made,
@@ -50,13 +52,14 @@ LOSS_FUNCTION = made(*SGD_CALLS)
 LINEAR = {"coef_": SPARSE_OR_ARRAY, "sparse_coef_": Rule(drop=True)}
 LM = "sklearn.linear_model."
 add(f"{LM}_base.LinearRegression", "LINEAR", why=PLAIN, **LINEAR)
-add(f"{LM}_ridge.{{Ridge,RidgeCV}}", "LINEAR", why=PLAIN, scoring=strings(none=True), **LINEAR)
+add(f"{LM}_ridge.{{Ridge,RidgeCV}}", "LINEAR", why=PLAIN, scoring=SCORED, cv=SPLITTING, **LINEAR)
 add(
     f"{LM}_ridge.{{RidgeClassifier,RidgeClassifierCV}}",
     "LINEAR",
     why=PLAIN,
     _label_binarizer=made("sklearn.preprocessing._label.LabelBinarizer"),
-    scoring=strings(none=True),
+    scoring=SCORED,
+    cv=SPLITTING,
     **LINEAR,
 )
 add(
@@ -64,9 +67,16 @@ add(
     "MultiTaskLassoCV,MultiTaskElasticNet,MultiTaskElasticNetCV}",
     "LINEAR",
     why=PLAIN,
+    cv=SPLITTING,
     **LINEAR,
 )
-add(f"{LM}_least_angle.{{Lars,LarsCV,LassoLars,LassoLarsCV,LassoLarsIC}}", "LINEAR", why=PLAIN, **LINEAR)
+add(
+    f"{LM}_least_angle.{{Lars,LarsCV,LassoLars,LassoLarsCV,LassoLarsIC}}",
+    "LINEAR",
+    why=PLAIN,
+    cv=SPLITTING,
+    **LINEAR,
+)
 add(f"{LM}_bayes.{{BayesianRidge,ARDRegression}}", "LINEAR", why=PLAIN, **LINEAR)
 add(f"{LM}_huber.HuberRegressor", "LINEAR", why=PLAIN, **LINEAR)
 add(f"{LM}_theil_sen.TheilSenRegressor", "LINEAR", why=PLAIN, **LINEAR)
@@ -75,6 +85,7 @@ add(
     f"{LM}_omp.{{OrthogonalMatchingPursuit,OrthogonalMatchingPursuitCV}}",
     "LINEAR",
     why=PLAIN,
+    cv=SPLITTING,
     **LINEAR,
 )
 add(
@@ -90,7 +101,8 @@ add(
     f"{LM}_logistic.LogisticRegressionCV",
     "LINEAR",
     why="sparse coef_ proven",
-    scoring=Rule([NONE, STR]),
+    scoring=SCORED,
+    cv=SPLITTING,
     **LINEAR,
 )
 add(
@@ -223,7 +235,8 @@ add(
     "MLP",
     why="the layers form a chain",
     activation=ACTIVATION,
-    out_activation_=ACTIVATION,
+    # Of the Poisson loss, since 1.7.
+    out_activation_=strings("identity", "logistic", "tanh", "relu", "softmax", "exp"),
     solver=strings("adam", "sgd", "lbfgs"),
     _optimizer=made(*OPTIMIZERS),
     _label_binarizer=made("sklearn.preprocessing._label.LabelBinarizer"),

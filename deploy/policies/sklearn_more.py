@@ -21,6 +21,7 @@ from sklearn_terms import (
     PLAIN,
     SPARSE,
     SPARSE_OR_ARRAY,
+    SPLITTING,
     STR,
     WIDTH,
     Classes,
@@ -56,6 +57,7 @@ add(
         )
     ],
     why="matrices as wide as the features",
+    cv=SPLITTING,
     **COVARIANCE,
 )
 

@@ -71,6 +71,18 @@ KERNEL = strings(*KERNELS)
 
 SPARSE_OR_ARRAY = Rule([ARRAY, OBJECT], classes=SPARSE)
 
+# How fit splits: a number, or a splitter, or the splits themselves.
+SPLITTING = Rule([INT, NONE, STR, LIST, TUPLE, OBJECT])
+SCORERS = (
+    *(
+        f"sklearn.metrics._scorer.{name}"
+        for name in ("_Scorer", "_PredictScorer", "_ProbaScorer", "_ThresholdScorer", "_CurveScorer")
+    ),
+    "sklearn.model_selection._classification_threshold._CurveScorer",
+)
+# A scorer by name or made of a listed metric.
+SCORED = Rule([NONE, STR, OBJECT], classes=SCORERS)
+
 PLAIN = "plain Python and numpy"
 
 

@@ -22,6 +22,26 @@ loaded with an equal object graph (types, attributes, dtypes, bits, sharing), of
 Of every model the answers of its methods, `get_params`, `clone`, `partial_fit` and saving again were
 compared with those of what pickle loads.
 """
+# Not of an estimator but of what it was given; each is a refusal by the named rule.
+REFUSED = """
+## What is refused on purpose
+
+| fitted with | rule | why |
+|---|---|---|
+| `metric="mahalanobis"` | STATE_RULE, NAME_NOT_LISTED | \
+its native code writes into a buffer by the artifact's sizes |
+| a function as kernel, metric, tokenizer, preprocessor or analyzer | NAME_NOT_LISTED, NAME_NOT_HERE | \
+it would be called with the caller's data |
+| a function of `FunctionTransformer` that is neither elementwise nor of one array (`numpy.power`) | \
+NAME_NOT_LISTED | arguments of an artifact's choice |
+| `oob_score`, `strategy` of `SimpleImputer`, `feature_name_combiner` as a function | NAME_NOT_HERE | \
+functions stand at their places only |
+| `input="filename"` or `"file"` of the vectorizers | STATE_RULE | they open what the caller passes as text |
+| `memory=joblib.Memory(...)` | NAME_NOT_LISTED | it unpickles its folder at fit; a path is replaced by None |
+| categories of dtype `datetime64` | INVARIANT_ONE_HOT | their order is not proven |
+| columns as a `pandas.Index` (`df.columns`; a list of names is fine) | NAME_NOT_LISTED | \
+no class of pandas is listed |
+"""
 FORMATS = "Formats: pickle protocols 0 to 5, joblib with protocols 2 to 5 and the compressors {}."
 
 
@@ -89,7 +109,7 @@ def write(files: list[Path]) -> str:
         {(one["version"], text) for one in found for row in one["rows"].values() for text in row["wrong"]}
     )
     lines += [f"- {version}: `{text}`" for version, text in wrong] or ["None."]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + REFUSED
 
 
 def main() -> None:

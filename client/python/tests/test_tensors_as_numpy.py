@@ -138,6 +138,8 @@ TIMES = [
     datetime.datetime(1, 1, 1),
     datetime.datetime(2024, 10, 27, 2, 30, fold=1),
     datetime.date(9999, 12, 31),
+    datetime.time(23, 59, 58, 999999),
+    datetime.time(2, 30, fold=1),
 ]
 
 
@@ -154,10 +156,30 @@ def test_times(writer, root, time):
     "packed", [b"", b"\0" * 4, b"\0" * 10, b"\7\xe8\x0d\1", b"\7\xe8\2\x1e", b"x" * 11]
 )
 def test_times_that_are_none(writer, root, packed):
-    for name in ("date", "datetime"):
+    for name in ("date", "datetime", "time"):
         node = writer.node(k.BYTES, writer.blob(packed))
         with pytest.raises(RebuildError):
             root(writer.call_by_name(f"datetime.{name}", [node]))
+
+
+def test_times_in_a_zone(writer, root):
+    def delta(*parts):
+        return writer.call_by_name("datetime.timedelta", list(map(writer.int, parts)))
+
+    noon = datetime.datetime(2024, 2, 29, 12)
+    packed = writer.node(k.BYTES, writer.blob(noon.__reduce_ex__(4)[1][0]))
+    utc = writer.call_by_name("datetime.timezone", [delta(0, 0, 0)])
+    made = root(writer.call_by_name("datetime.datetime", [packed, utc]))
+    assert made == noon.replace(tzinfo=datetime.timezone.utc)
+    assert made.tzinfo is datetime.timezone.utc
+    named = root(writer.call_by_name("datetime.timezone", [delta(-1, 82800, 0), writer.str("X")]))
+    assert named == datetime.timezone(datetime.timedelta(hours=-1), "X")
+    assert named.tzname(None) == "X"
+    for wrong in ([delta(2, 0, 0)], [writer.int(1)], [delta(0, 0, 0), writer.int(1)], []):
+        with pytest.raises(RebuildError):
+            root(writer.call_by_name("datetime.timezone", wrong))
+    with pytest.raises(RebuildError):
+        root(writer.call_by_name("datetime.datetime", [packed, delta(0, 0, 0)]))
 
 
 def test_time_differences(writer, root):

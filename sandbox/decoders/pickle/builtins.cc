@@ -138,7 +138,9 @@ bool Machine::PushThreeInts(Builtin which, absl::Span<const NodeId> args) {
   const bool range = which == Builtin::kRange;
   for (const NodeId part : parts) {
     const Kind kind = b_.kind(part);
-    if (kind != Kind::kInt && (range || kind != Kind::kNone)) return false;
+    // Columns of a table are named.
+    const bool named = kind == Kind::kNone || kind == Kind::kStr;
+    if (kind != Kind::kInt && (range || !named)) return false;
   }
   if (range && b_.int_value(parts[2]) == 0) return false;
   Push(range ? b_.Range(parts[0], parts[1], parts[2]) : b_.Slice(parts[0], parts[1], parts[2]));

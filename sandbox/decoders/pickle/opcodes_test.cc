@@ -225,6 +225,8 @@ TEST(Opcodes, LoweredBuiltins) {
   EXPECT_EQ(Text("cbuiltins\ncomplex\nF1.0\nF0.0\n\x86R."),
             "complex(f3ff0000000000000, f0000000000000000)");
   EXPECT_EQ(Text("cbuiltins\nslice\nNK\x02N\x87R."), "slice(None, 2, None)");
+  // Columns of a table by name.
+  EXPECT_EQ(Text("cbuiltins\nslice\nVa\nNN\x87R."), "slice('a', None, None)");
   EXPECT_EQ(Text(Lit("cbuiltins\nrange\nK\x00K\x02K\x01\x87R.")), "range(0, 2, 1)");
   EXPECT_EQ(Text("ccollections\nOrderedDict\n)RK\x01Ns."), "#0=odict{1: None}");
   // As Python 2 wrote it.

@@ -3,35 +3,60 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/types/span.h"
+#include "server/verify/findings.h"
 #include "server/verify/invariants/neighbor_tree.h"
 
 namespace loadlock::verify {
 namespace {
 
-constexpr absl::string_view kClip = "numpy.clip";
-constexpr std::array<absl::string_view, 4> kBounds = {"a_min", "a_max", "min", "max"};
+// Keywords of the listed functions that change neither where they write nor what they call.
+constexpr std::array<absl::string_view, 8> kNumbers = {"a_min", "a_max",  "min",    "max",
+                                                       "nan",   "posinf", "neginf", "threshold"};
+constexpr std::array<absl::string_view, 6> kTruths = {"copy",     "keepdims",       "with_mean",
+                                                      "with_std", "with_centering", "with_scaling"};
+constexpr std::array<absl::string_view, 2> kSmall = {"axis", "decimals"};
+constexpr std::array<absl::string_view, 2> kImportances = {"coef_", "feature_importances_"};
+constexpr size_t kMaxParts = 8;
+// More digits than a double has.
+constexpr int64_t kMaxDecimals = 32;
 
-bool IsClip(const Scope& scope, std::optional<Value> function) {
-  return function && scope.view().Is(*function, v1::NODE_KIND_GLOBAL) &&
-         scope.view().FullName(function->index) == kClip;
+bool IsOneOf(absl::Span<const absl::string_view> names, absl::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Check CheckArguments(const Scope& scope, const Instance& transformer, absl::string_view function,
-                     absl::string_view key) {
+bool IsArgument(const Scope& scope, absl::string_view key, Value value) {
+  if (IsOneOf(kNumbers, key)) {
+    return scope.view().IsNone(value) || scope.Number(value).has_value();
+  }
+  if (IsOneOf(kTruths, key)) return scope.Bool(value).has_value();
+  if (key == "norm") {
+    const auto text = scope.view().Str(value);
+    return text == "l1" || text == "l2" || text == "max";
+  }
+  if (!IsOneOf(kSmall, key)) return false;
+  const std::optional<int64_t> number = scope.Int(value);
+  return (number && *number >= -kMaxDecimals && *number <= kMaxDecimals) ||
+         (key == "axis" && scope.view().IsNone(value));
+}
+
+Check CheckArguments(const Scope& scope, const Instance& transformer, absl::string_view key) {
   const std::optional<Value> value = transformer.Get(key);
   if (!value || scope.view().IsNone(*value)) return std::nullopt;
   const Mapping arguments(scope.view(), *value);
   if (!arguments.ok()) return Broken{key, "the arguments of a function are no dict"};
   if (arguments.size() == 0) return std::nullopt;
-  if (!arguments.str_keys() || !IsClip(scope, transformer.Get(function))) {
-    return Broken{key, "only numpy.clip may get arguments"};
-  }
+  if (!arguments.str_keys()) return Broken{key, "an argument of a function has no name"};
   for (uint32_t i = 0; i < arguments.size(); ++i) {
-    const Value bound = arguments.value(i);
-    if (std::find(kBounds.begin(), kBounds.end(), arguments.str_key(i)) == kBounds.end() ||
-        (!scope.view().IsNone(bound) && !scope.Number(bound))) {
-      return Broken{key, "numpy.clip gets numbers as bounds, and nothing else"};
+    if (!IsArgument(scope, arguments.str_key(i), arguments.value(i))) {
+      return Broken{key, absl::StrCat("a listed function gets bounds, axes and digits as numbers, "
+                                      "truths, and no '",
+                                      Safe(arguments.str_key(i)), "' like this")};
     }
   }
   return std::nullopt;
@@ -58,16 +83,34 @@ double FloatAt(const Array& array, uint64_t i) {
   return array.dtype.itemsize == 4 ? array.At<float>(i) : array.At<double>(i);
 }
 
+Check CheckImportances(const Scope& scope, const Instance& model) {
+  constexpr absl::string_view kKey = "importance_getter";
+  const std::optional<Value> value = model.Get(kKey);
+  const auto text = value ? scope.view().Str(*value) : std::nullopt;
+  if (!text || *text == "auto") return std::nullopt;  // what is no str, the state's rules judge
+  const std::vector<absl::string_view> parts = absl::StrSplit(*text, '.');
+  const bool plain = std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
+    return !part.empty() && part[0] != '_' && std::all_of(part.begin(), part.end(), [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+    });
+  });
+  if (!plain || parts.size() > kMaxParts || !IsOneOf(kImportances, parts.back())) {
+    return Broken{kKey, "the importances are no coef_ or feature_importances_ behind plain names"};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Check CheckFunction(const Scope& scope, const Instance& transformer) {
+  if (Check broken = CheckImportances(scope, transformer)) return broken;
   const std::optional<Value> function = transformer.Get("func");
   if (function && scope.KindOf(*function) == v1::VALUE_KIND_OBJECT &&
       !scope.CallOf(*function, policy::Schema::kPartial)) {
     return Broken{"func", "the function is an object, and no partial of check_array"};
   }
-  if (Check broken = CheckArguments(scope, transformer, "func", "kw_args")) return broken;
-  return CheckArguments(scope, transformer, "inverse_func", "inv_kw_args");
+  if (Check broken = CheckArguments(scope, transformer, "kw_args")) return broken;
+  return CheckArguments(scope, transformer, "inv_kw_args");
 }
 
 Check CheckIsotonic(const Scope& scope, const Instance& model) {

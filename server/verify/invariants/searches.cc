@@ -65,6 +65,13 @@ bool MayBe(const Scope& scope, absl::string_view name, Value value) {
   return !demand.forced && demand.refused.empty();
 }
 
+// What a masked array holds, as cv_results_ keeps what was tried; else the value itself.
+Value DataOf(const Scope& scope, Value value) {
+  if (!scope.CallOf(value, policy::Schema::kMaskedArray)) return value;
+  const uint32_t state = scope.view().operands(value.index)[2];
+  return state == kAbsent ? value : Sequence(scope.view(), Value::Node(state))[4];
+}
+
 // A value to set, or all that there are to try.
 bool MayBeTried(const Scope& scope, absl::string_view name, Value value) {
   const Sequence choices(scope.view(), value);
@@ -96,7 +103,7 @@ std::optional<std::string> ForbiddenParameter(const Scope& scope, Value containe
   for (uint32_t i = 0; i < parameters.size(); ++i) {
     const std::optional<absl::string_view> key = scope.view().Str(parameters.key(i));
     if (!scope.view().Spend(1)) return "too many parameters";
-    if (key && !MayBeTried(scope, LastName(*key), parameters.value(i))) {
+    if (key && !MayBeTried(scope, LastName(*key), DataOf(scope, parameters.value(i)))) {
       return absl::StrCat("the parameter '", Safe(*key), "' has a value that a model may not have");
     }
   }

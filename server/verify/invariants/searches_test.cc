@@ -1,4 +1,4 @@
-// SEARCH, VOTING, BUNCH: every clause broken once.
+// SEARCH, FUNCTION, VOTING, BUNCH: every clause broken once.
 #include <gtest/gtest.h>
 
 #include "server/verify/testing/make.h"
@@ -43,6 +43,68 @@ TEST(Search, TriesWhatAModelMayHave) {
       EXPECT_TRUE(Tried(key, parameters).starts_with("INVARIANT_SEARCH "))
           << Tried(key, parameters);
     }
+  }
+}
+
+// As cv_results_ keeps what was tried: a masked array of objects.
+Maker Masked(const Makers& values) {
+  return [=](Draft& draft) {
+    const auto count = static_cast<int64_t>(values.size());
+    const Maker bytes = [&](Draft& inner) {
+      return inner.Node(v1::NODE_KIND_BYTES, {inner.Blob(std::string(values.size(), '\0'))});
+    };
+    const Maker state =
+        Tuple({Int(1), Tuple({Int(count)}), DType("|O"), Bool(false), List(values), bytes, None()});
+    return Call("numpy.ma.core._mareconstruct",
+                {Name("numpy.ma.MaskedArray"), Name("numpy.ndarray"), Tuple({Int(0)}), Str("b")},
+                state)(draft);
+  };
+}
+
+TEST(Search, LooksIntoMaskedArrays) {
+  const auto tried = [](const std::string& key, const Maker& value) {
+    return Tried("cv_results_", {{key, Masked({value, value})}});
+  };
+  EXPECT_EQ(tried("param_text__ngram_range", Tuple({Int(1), Int(2)})), "ACCEPTED");
+  EXPECT_EQ(tried("param_C", Float(1)), "ACCEPTED");
+  EXPECT_EQ(tried("param_n_jobs", Int(2)), "ACCEPTED");
+  for (const std::string& outcome :
+       {tried("param_text__ngram_range", Tuple({Int(1), Int(1 << 20)})),
+        tried("param_pipe__memory", Str("/tmp")), tried("param_text__input", Str("file"))}) {
+    EXPECT_TRUE(outcome.starts_with("INVARIANT_SEARCH ")) << outcome;
+  }
+}
+
+constexpr char kFunction[] = "sklearn.preprocessing._function_transformer.FunctionTransformer";
+constexpr char kSelect[] = "sklearn.feature_selection._from_model.SelectFromModel";
+
+TEST(Functions, GetNumbersAndTruths) {
+  const auto with = [](Attrs arguments) {
+    return OutcomeOf(Obj(
+        kFunction, {{"func", Name("numpy.nan_to_num")}, {"kw_args", Dict(std::move(arguments))}}));
+  };
+  EXPECT_EQ(with({{"nan", Float(0)}, {"copy", Bool(true)}}), "ACCEPTED");
+  EXPECT_EQ(with({{"decimals", Int(2)}}), "ACCEPTED");
+  for (const Attrs& broken : std::vector<Attrs>{{{"out", Zeros({1})}},
+                                                {{"nan", Zeros({1})}},
+                                                {{"copy", Int(1)}},
+                                                {{"decimals", Int(1 << 30)}},
+                                                {{"norm", Str("other")}},
+                                                {{"dtype", Str("O")}}}) {
+    EXPECT_TRUE(with(broken).starts_with("INVARIANT_FUNCTION ")) << with(broken);
+  }
+}
+
+TEST(Functions, ImportancesHavePlainNames) {
+  const auto by = [](const std::string& getter) {
+    return OutcomeOf(Obj(kSelect, {{"importance_getter", Str(getter)}}));
+  };
+  EXPECT_EQ(by("auto"), "ACCEPTED");
+  EXPECT_EQ(by("named_steps.my-step.coef_"), "ACCEPTED");
+  EXPECT_EQ(by("best_estimator_.feature_importances_"), "ACCEPTED");
+  for (const std::string getter : {"__class__.coef_", "coef_.__init__", "named_steps._x.coef_",
+                                   "fit", "a..coef_", "", "a.b.c.d.e.f.g.h.coef_", "a(1).coef_"}) {
+    EXPECT_TRUE(by(getter).starts_with("INVARIANT_FUNCTION ")) << getter;
   }
 }
 

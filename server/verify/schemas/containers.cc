@@ -49,8 +49,10 @@ Check CheckDequeArgs(const Scope& scope, const Sequence& args) {
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema) {
   const CallParts parts = PartsOf(scope, call);
   if (parts.state != kAbsent) return Broken{"", "a container has no state beside its items"};
-  // Only values without methods of an artifact's choice may be hashed and compared.
-  if (scope.topology().holds_instance[call] != 0) return Broken{"", "its items are not plain"};
+  // Keys are plain, as those of every dict; so are counts, which are compared.
+  if (schema == policy::Schema::kCounter && scope.topology().holds_instance[call] != 0) {
+    return Broken{"", "its items are not plain"};
+  }
   const absl::Span<const uint32_t> operands = scope.view().operands(call);
   const bool lists = operands[3] != kAbsent;
   const bool pairs = operands[4] != kAbsent;

@@ -46,6 +46,26 @@ TEST(Losses, UnpicklingNamesItsOwnClass) {
   EXPECT_TRUE(OutcomeOf(Call(name, {tree, Int(1), None()})).starts_with("NAME_NOT_HERE"));
 }
 
+// defaultdict() with items.
+Maker DefaultDict(const Maker& key, const Maker& value) {
+  return [=](Draft& draft) {
+    const NodeId callee = Name("collections.defaultdict")(draft);
+    const NodeId args = Tuple({})(draft);
+    const NodeId first = key(draft);
+    const NodeId pairs = draft.Node(v1::NODE_KIND_DICT, {first, value(draft)});
+    return draft.Node(v1::NODE_KIND_CALL, {callee, args, kAbsent, kAbsent, pairs});
+  };
+}
+
+TEST(Containers, HashPlainKeysOnly) {
+  const Maker estimator = Obj("sklearn.preprocessing._label.LabelEncoder", {});
+  EXPECT_EQ(OutcomeOf(DefaultDict(Str("a"), estimator)), "ACCEPTED");
+  EXPECT_EQ(OutcomeOf(Call("collections.deque", {List({estimator})})), "ACCEPTED");
+  EXPECT_EQ(OutcomeOf(Call("collections.defaultdict", {Name("builtins.set")})), "ACCEPTED");
+  EXPECT_NE(OutcomeOf(DefaultDict(estimator, Int(1))), "ACCEPTED");
+  EXPECT_NE(OutcomeOf(DefaultDict(Tuple({estimator}), Int(1))), "ACCEPTED");
+}
+
 TEST(Containers, HoldPlainItems) {
   const Maker estimator = Obj("sklearn.preprocessing._label.LabelEncoder", {});
   EXPECT_EQ(OutcomeOf(Call("collections.defaultdict", {Name("builtins.list")})), "ACCEPTED");
@@ -59,8 +79,7 @@ TEST(Containers, HoldPlainItems) {
         Call("collections.defaultdict", {}, Dict({{"a", Int(1)}})),
         Call("collections.Counter", {List({})}),
         Call("collections.Counter", {Dict({{"a", estimator}})}),
-        Call("collections.deque", {Int(1)}), Call("collections.deque", {List({}), Int(-1)}),
-        Call("collections.deque", {List({estimator})})}) {
+        Call("collections.deque", {Int(1)}), Call("collections.deque", {List({}), Int(-1)})}) {
     EXPECT_TRUE(OutcomeOf(bad).starts_with("SCHEMA")) << OutcomeOf(bad);
   }
   EXPECT_TRUE(OutcomeOf(Call("collections.defaultdict", {Name("numpy.float64")}))

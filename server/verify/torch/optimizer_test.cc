@@ -121,6 +121,8 @@ TEST(Checkpoints, PathsAndTimes) {
   EXPECT_TRUE(TorchOutcome(Call("datetime.datetime", {bytes(std::string(10, '\xFF'))}))
                   .starts_with("SCHEMA"));
   EXPECT_EQ(TorchOutcome(Call("datetime.timedelta", {Int(-3), Int(5), Int(7)})), "ACCEPTED");
+  EXPECT_EQ(TorchOutcome(Call("datetime.time", {bytes(noon.substr(4))})), "ACCEPTED");
+  EXPECT_TRUE(TorchOutcome(Call("datetime.time", {bytes(noon)})).starts_with("SCHEMA"));
   EXPECT_TRUE(TorchOutcome(Call("datetime.timedelta", {Int(int64_t{1} << 40), Int(0), Int(0)}))
                   .starts_with("SCHEMA"));
   EXPECT_EQ(TorchOutcome(Obj("argparse.Namespace", {{"lr", Float(1)}, {"betas", List({})}})),
@@ -128,6 +130,30 @@ TEST(Checkpoints, PathsAndTimes) {
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"net", Linear(1, 1)}})), "ACCEPTED");
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"__class__", Int(1)}})), "ACCEPTED");
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"_get_args", Int(1)}})), "ACCEPTED");
+}
+
+TEST(Checkpoints, TimesInAZone) {
+  const Maker noon = [](Draft& draft) {
+    const std::string packed("\x07\xE8\x02\x1D\x0C\x00\x00\x00\x00\x00", 10);
+    return draft.Node(v1::NODE_KIND_BYTES, {draft.Blob(packed)});
+  };
+  const auto delta = [](int64_t days, int64_t seconds) {
+    return Call("datetime.timedelta", {Int(days), Int(seconds), Int(0)});
+  };
+  const auto zone = [](const Maker& offset) { return Call("datetime.timezone", {offset}); };
+  for (const Maker& good : {zone(delta(0, 7200)), zone(delta(-1, 80000)),
+                            Call("datetime.datetime", {noon, zone(delta(0, 0))}),
+                            Call("datetime.timezone", {delta(0, 3600), Str("CET")})}) {
+    EXPECT_EQ(TorchOutcome(good), "ACCEPTED");
+  }
+  for (const Maker& bad :
+       {zone(delta(1, 0)), zone(delta(-1, 0)), zone(Int(0)), Call("datetime.timezone", {}),
+        Call("datetime.timezone", {delta(0, 3600), Int(1)}),
+        Call("datetime.timezone", {delta(0, 3600), Str(std::string(1000, 'x'))}),
+        Call("datetime.datetime", {noon, delta(0, 0)}), Call("datetime.datetime", {noon, None()}),
+        Call("datetime.date", {noon, zone(delta(0, 0))})}) {
+    EXPECT_TRUE(TorchOutcome(bad).starts_with("SCHEMA")) << TorchOutcome(bad);
+  }
 }
 
 }  // namespace

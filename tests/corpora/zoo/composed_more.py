@@ -218,6 +218,12 @@ def columns() -> Iterator[Composed]:
         ("log1p", np.log1p, np.expm1),
         ("sqrt", np.sqrt, np.square),
         ("abs", np.absolute, None),
+        ("log10", np.log10, None),
+        ("cbrt", np.cbrt, None),
+        ("arcsinh", np.arcsinh, np.sinh),
+        ("sign", np.sign, None),
+        ("nan", np.nan_to_num, None),
+        ("ravel", np.atleast_2d, None),
         ("nothing", None, None),
     ):
         yield (
@@ -238,6 +244,18 @@ def columns() -> Iterator[Composed]:
         "",
         "",
     )
+    for name, function, arguments in (
+        ("round", np.round, {"decimals": 1}),
+        ("zeros", np.nan_to_num, {"nan": 0.0, "copy": True}),
+    ):
+        yield (
+            f"FunctionTransformer-{name}",
+            lambda function=function, arguments=arguments: make(
+                "FunctionTransformer", func=function, kw_args=arguments
+            ),
+            "holes",
+            "",
+        )
     yield (
         "TransformedTargetRegressor-log",
         lambda: make("TransformedTargetRegressor", regressor=ridge(), func=np.log1p, inverse_func=np.expm1),
@@ -293,4 +311,51 @@ def _fitted_pipeline() -> Any:
     return make("Pipeline", steps=steps()).fit(given.X, given.y)
 
 
-FAMILIES: tuple[Callable[[], Iterator[Composed]], ...] = (ensembles, columns)
+def scored() -> Iterator[Composed]:
+    """Splitters and scorers where a number or a name would do."""
+    from sklearn.metrics import f1_score, make_scorer, mean_squared_error
+    from sklearn.model_selection import KFold, ShuffleSplit
+
+    regressors_ = "LassoCV ElasticNetCV LassoLarsCV LarsCV RidgeCV OrthogonalMatchingPursuitCV"
+    for name in regressors_.split():
+        yield f"{name}-splitter", lambda name=name: make(name, cv=KFold(3)), "", "numbers"
+    yield "GraphicalLassoCV-splitter", lambda: make("GraphicalLassoCV", cv=ShuffleSplit(2)), "", ""
+    error = make_scorer(mean_squared_error, greater_is_better=False)
+    yield "RidgeCV-scorer", lambda: make("RidgeCV", scoring=error), "", "numbers"
+    f1 = make_scorer(f1_score, average="macro")
+    yield "RidgeClassifierCV-scorer", lambda: make("RidgeClassifierCV", scoring=f1), "", ""
+    yield "LogisticRegressionCV-scorer", lambda: make("LogisticRegressionCV", Cs=2, scoring=f1), "", ""
+    for kind, targets in (("Classifier", ""), ("Regressor", "numbers")):
+        yield (
+            f"HistGradientBoosting{kind}-own-score",
+            lambda kind=kind: make(
+                f"HistGradientBoosting{kind}", early_stopping=True, scoring=None, max_iter=3
+            ),
+            "",
+            targets,
+        )
+    yield "MLPRegressor-poisson", lambda: make("MLPRegressor", loss="poisson", max_iter=5), "", "positive"
+    getter = "named_steps.my-model.coef_"
+    for name in ("RFE", "SelectFromModel"):
+        yield (
+            f"{name}-getter",
+            lambda name=name: make(
+                name,
+                estimator=make("Pipeline", steps=[("scale", make("StandardScaler")), ("my-model", ridge())]),
+                importance_getter=getter,
+            ),
+            "",
+            "numbers",
+        )
+    text = make("Pipeline", steps=[("text", make("TfidfVectorizer")), ("model", make("MultinomialNB"))])
+    yield (
+        "GridSearchCV-ngrams",
+        lambda: make(
+            "GridSearchCV", estimator=text, param_grid={"text__ngram_range": [(1, 1), (1, 2)]}, cv=2
+        ),
+        "documents",
+        "",
+    )
+
+
+FAMILIES: tuple[Callable[[], Iterator[Composed]], ...] = (ensembles, columns, scored)

@@ -1,4 +1,4 @@
-"""Factories of paths and times, which checkpoints hold beside their tensors."""
+"""Factories of paths and times, which are kept beside models."""
 
 from __future__ import annotations
 
@@ -30,29 +30,53 @@ def windows_path(call: Call) -> Any:
     return pathlib.PureWindowsPath(*_parts(call))
 
 
-def _packed(call: Call, size: int) -> bytes:
+def _packed(call: Call, size: int, *, zoned: bool = False) -> tuple[bytes, datetime.tzinfo | None]:
     call.only()
-    call.arity(1)
+    call.arity(*((1, 2) if zoned else (1,)))
     packed = call.args[0]
+    zone = call.args[1] if len(call.args) == 2 else None
     if type(packed) is not bytes or len(packed) != size:
         raise call.fail(f"not {size} bytes")
-    return packed
+    if zone is not None and type(zone) is not datetime.timezone:
+        raise call.fail("its zone")
+    return packed, zone
 
 
 def date(call: Call) -> Any:
     """Year in two bytes, big-endian, month, day."""
-    high, low, month, day = _packed(call, 4)
+    high, low, month, day = _packed(call, 4)[0]
     return datetime.date(high << 8 | low, month, day)
 
 
 def date_time(call: Call) -> Any:
-    """As a date, then hour, minute, second, microseconds in three bytes; without a zone."""
-    high, low, month, day, hour, minute, second, *micro = _packed(call, 10)
-    microseconds = int.from_bytes(bytes(micro), "big")
+    """As a date, then as a time; with a zone or without."""
+    (high, low, month, day, *clock), zone = _packed(call, 10, zoned=True)
     # The month's highest bit says which of two equal hours it is.
     return datetime.datetime(
-        high << 8 | low, month & 0x7F, day, hour, minute, second, microseconds, fold=month >> 7
+        high << 8 | low, month & 0x7F, day, *_clock(clock), tzinfo=zone, fold=month >> 7
     )
+
+
+def time(call: Call) -> Any:
+    """Hour, minute, second, microseconds in three bytes; with a zone or without."""
+    (hour, *clock), zone = _packed(call, 6, zoned=True)
+    return datetime.time(*_clock([hour & 0x7F, *clock]), tzinfo=zone, fold=hour >> 7)
+
+
+def _clock(packed: list[int]) -> list[int]:
+    return [*packed[:3], int.from_bytes(bytes(packed[3:]), "big")]
+
+
+def time_zone(call: Call) -> Any:
+    """The distance from UTC, and a name or none."""
+    call.only()
+    call.arity(1, 2)
+    offset, *names = call.args
+    if type(offset) is not datetime.timedelta or any(type(name) is not str for name in names):
+        raise call.fail("not a timedelta and a name")
+    if call.args == (datetime.timedelta(0),):
+        return datetime.timezone.utc
+    return datetime.timezone(*call.args)
 
 
 def time_delta(call: Call) -> Any:
@@ -69,5 +93,7 @@ CALLS: dict[Name, Factory] = {
     **{Name("pathlib", name): windows_path for name in _WINDOWS},
     Name("datetime", "date"): date,
     Name("datetime", "datetime"): date_time,
+    Name("datetime", "time"): time,
     Name("datetime", "timedelta"): time_delta,
+    Name("datetime", "timezone"): time_zone,
 }
