@@ -24,6 +24,7 @@
 #include "server/rpc/fd_server.h"
 #include "server/rpc/servers.h"
 #include "server/rpc/service.h"
+#include "server/rpc/service_manager.h"
 #include "server/rpc/sockets.h"
 #include "server/rpc/upload_reactor.h"
 
@@ -147,14 +148,16 @@ absl::Status Daemon::OpenSockets() {
   absl::StatusOr<SocketLock> lock = SocketLock::Take(settings_.unix_socket);
   if (!lock.ok()) return lock.status();
   lock_.emplace(*std::move(lock));
-  absl::StatusOr<UnixListener> listener = UnixListener::Bind(settings_.unix_socket, SOCK_STREAM);
+  absl::StatusOr<PassedSockets> passed = PassedSockets::Take();
+  if (!passed.ok()) return passed.status();
+  absl::StatusOr<UnixListener> listener = passed->ListenerAt(settings_.unix_socket, SOCK_STREAM);
   if (!listener.ok()) return listener.status();
   listener_.emplace(*std::move(listener));
   absl::StatusOr<UnixListener> fd_listener =
-      UnixListener::Bind(settings_.fd_socket(), SOCK_SEQPACKET);
+      passed->ListenerAt(settings_.fd_socket(), SOCK_SEQPACKET);
   if (!fd_listener.ok()) return fd_listener.status();
   fd_listener_.emplace(*std::move(fd_listener));
-  return absl::OkStatus();
+  return passed->CheckAllTaken();
 }
 
 void Daemon::MakePipeline() {
@@ -229,6 +232,7 @@ absl::Status Daemon::WatchForTheEnd() {
 }
 
 absl::Status Daemon::SayReady() {
+  if (absl::Status status = NotifyManager("READY=1"); !status.ok()) return status;
   if (settings_.ready_fd < 0) return absl::OkStatus();
   const absl::string_view word = "ready\n";
   const ssize_t written = write(settings_.ready_fd, word.data(), word.size());
@@ -241,6 +245,9 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
   log_.Write(observe::Level::kInfo, "draining",
              {{"why", why}, {"running", gate_->running()}, {"streams", streams_->running()}});
   drain_end_ = clock::SteadyTime::Now() + patience;
+  if (absl::Status status = NotifyManager("STOPPING=1"); !status.ok()) {
+    log_.Write(observe::Level::kWarn, "manager_not_told", {{"message", status.message()}});
+  }
   gate_->Drain();
   servers_->SetHealth(false);
   faults::FaultPoint(faults::Stage::kDraining);
