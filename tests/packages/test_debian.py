@@ -21,7 +21,7 @@ GOOD = op.stream(op.value({"a": [1, 2, 3]}))
 EVIL = op.stream(op.call(op.global_("posix", "system"), "touch /srv/models/executed"))
 # What dpkg, adduser and systemd write about what they did, whatever the package is.
 RECORDS = re.compile(
-    r"/(var/lib/(dpkg|systemd)/.*|var/log/.*|var/cache/ldconfig/.*|etc/(machine-id|\.pwd\.lock|subuid|subgid"
+    r"/(var/lib/(dpkg|logrotate|systemd)/.*|var/log/.*|var/cache/ldconfig/.*|etc/(machine-id|\.pwd\.lock|subuid|subgid"
     r"|((passwd|group|shadow|gshadow)-?)))"
 )
 
@@ -106,6 +106,10 @@ def test_install_use_and_purge(machine: Machine, packages: dict[str, Path]) -> N
     audit_again(machine)
     assert main_pid(machine) not in (old, "0")
 
+    # Roots and policies are taken over while it runs, what is wrong is told, and logs are rotated.
+    rotated = old_and_new_log(machine)
+    assert (rotated[0].count('"event":"verdict"'), rotated[1].count('"event":"verdict"')) == (1, 1)
+
     # The same package once more keeps what was configured.
     machine.run("dpkg", "--install", "/root/loadlockd.deb")
     assert "/srv/models" in machine.run("cat", CONFIG)
@@ -118,8 +122,38 @@ def test_install_use_and_purge(machine: Machine, packages: dict[str, Path]) -> N
     machine.run("rm", "-r", "/srv/models", "/root/loadlockd.deb", "/root/loadlock.deb")
     assert users == (machine.run("getent", "passwd"), machine.run("getent", "group"))
     assert {path for path in machine.written() if not RECORDS.fullmatch(path)} <= before
-    for folder in ("/run/loadlock", "/var/log/loadlock", "/etc/loadlock", "/usr/share/loadlock"):
+    for folder in (
+        "/etc/logrotate.d/loadlockd",
+        "/run/loadlock",
+        "/var/log/loadlock",
+        "/etc/loadlock",
+        "/usr/share/loadlock",
+    ):
         machine.run("test", "-e", folder, expect=1)
+
+
+def old_and_new_log(machine: Machine) -> tuple[str, str]:
+    """What the log holds that was rotated between two audits, and what the new one does."""
+    log = "/var/log/loadlock/loadlockd.log"
+    machine.run("sed", "-i", f's|# file: .*|file: "{log}"|', CONFIG)
+    machine.run("systemctl", "restart", "loadlockd.service")
+    audit(machine, "good.pkl", 0)
+    machine.run("logrotate", "--force", "/etc/logrotate.d/loadlockd")
+    deadline = time.monotonic() + SECONDS
+    while machine.run("stat", "--format=%a %U", log, expect=None).strip() != "600 loadlock":
+        assert time.monotonic() < deadline, "the log was not opened anew"
+        time.sleep(0.2)
+    # A root more, by systemd's own command.
+    machine.run("mkdir", "-p", "/srv/more")
+    machine.run("sed", "-i", '$a roots: "/srv/more"', CONFIG)
+    machine.run("systemctl", "reload", "loadlockd.service")
+    while '"roots":2' not in machine.run("cat", log):
+        assert time.monotonic() < deadline, "the roots were not taken over"
+        time.sleep(0.2)
+    audit(machine, "good.pkl", 0)
+    machine.run("rm", "-r", "/srv/more")
+    machine.run("sed", "-i", "/srv.more/d", CONFIG)
+    return machine.run("cat", f"{log}.1"), machine.run("cat", log)
 
 
 def audit_again(machine: Machine) -> None:
