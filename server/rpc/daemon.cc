@@ -245,9 +245,11 @@ absl::Status Daemon::ReloadRules() {
   if (absl::Status status = config::CheckReload(settings_, *next); !status.ok()) return status;
   absl::StatusOr<pipeline::Rules> rules = OpenRules(*next);
   if (!rules.ok()) return rules.status();
-  log_.Write(observe::Level::kInfo, "reloaded",
-             {{"roots", next->roots.size()}, {"policies", rules->policies->All().size()}});
+  const size_t policies = rules->policies->All().size();
   rules_->Replace(*std::move(rules));
+  // Only now: who reads this may rely on it.
+  log_.Write(observe::Level::kInfo, "reloaded",
+             {{"roots", next->roots.size()}, {"policies", policies}});
   return absl::OkStatus();
 }
 
