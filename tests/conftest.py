@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from integration.no_processes import no_limit_of_tasks
+from packages import machine
 
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
@@ -33,6 +34,7 @@ NEEDS: dict[str, Callable[[], str]] = {
     "other_users": no_other_user,
     "two_users": not_root,
     "limit_of_tasks": no_limit_of_tasks,
+    "systemd": machine.why_not,
 }
 
 

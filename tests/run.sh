@@ -101,6 +101,7 @@ python_tests "Python client" release "$venv" client/python/pyproject.toml client
 python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
 python_tests "hostile worker" release "$venv" $ours tests/hostile
+python_tests "packages" release "$venv" $ours tests/packages
 python_tests "faults" release "$venv" $ours tests/faults
 say "Users and containers"
 arguments=(--results "$results")

@@ -10,6 +10,7 @@
 
 #include "server/config/config_file.h"
 #include "server/config/flags.h"
+#include "server/config/reload.h"
 #include "server/config/resolve.h"
 #include "tests/support/temp_folder.h"
 
@@ -243,6 +244,32 @@ TEST_F(ConfigTest, VersionAndHelp) {
   auto parsed = ParseFlags(2, argv.data(), "1.2.3");
   ASSERT_TRUE(parsed.ok());
   EXPECT_EQ(std::get<PrintAndExit>(*parsed).text, "loadlockd 1.2.3\n");
+}
+
+TEST_F(ConfigTest, OnlyRootsAndPoliciesAreReloaded) {
+  const std::string models = "roots: '" + dir_ + "/models' ";
+  const absl::StatusOr<Settings> running = WithFile(models);
+  ASSERT_TRUE(running.ok()) << running.status();
+  std::filesystem::create_directories(dir_ + "/more");
+  const absl::StatusOr<Settings> next =
+      WithFile(models + "roots: '" + dir_ + "/more' policy_dir: '" + dir_ + "/more'");
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_TRUE(CheckReload(*running, *next).ok());
+  for (const auto& [text, field] : std::vector<std::pair<std::string, std::string>>{
+           {"listen { unix_socket: '/other' }", "listen.unix_socket "},
+           {"listen { tcp: '127.0.0.1:1' }", "listen.tcp "},
+           {"limits { max_nodes: 5 }", "limits "},
+           {"min_tier: TIER_A", "min_tier "},
+           {"log { level: 'warn' }", "log "},
+           {"log { file: '/other' }", "log "},
+           {"drain_timeout { seconds: 1 }", "drain_timeout "}}) {
+    const absl::StatusOr<Settings> other = WithFile(models + text);
+    ASSERT_TRUE(other.ok()) << other.status();
+    EXPECT_THAT(CheckReload(*running, *other).message(), StartsWith(field)) << text;
+  }
+  Settings worker = *running;
+  worker.worker_path = "/other";
+  EXPECT_FALSE(CheckReload(*running, worker).ok());
 }
 
 }  // namespace

@@ -30,12 +30,16 @@ struct LimitSettings {
   absl::Duration max_lease = kMaxLease;
   uint32_t max_depth = kMaxDepth;
   uint32_t max_caller_percent = kMaxCallerPercent;
+
+  bool operator==(const LimitSettings&) const = default;
 };
 
 struct LogSettings {
   std::string level{kLogLevel};
   bool json = false;
   std::string file;  // Empty: standard error.
+
+  bool operator==(const LogSettings&) const = default;
 };
 
 struct Settings {
@@ -51,6 +55,8 @@ struct Settings {
   absl::Duration drain_timeout = kDrainTimeout;
   int lifeline_fd = -1;  // -1: none.
   int ready_fd = -1;     // -1: none.
+
+  bool operator==(const Settings&) const = default;
 
   // The socket that hands over descriptors.
   std::string fd_socket() const { return unix_socket + ".fd"; }

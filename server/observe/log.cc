@@ -23,32 +23,6 @@ namespace {
 // Long enough for a path and short enough that a line stays one write.
 constexpr size_t kMaxValue = 4096;
 
-// Writes each line with one write(2), so that lines of several processes do not mix.
-class FdSink : public spdlog::sinks::base_sink<std::mutex> {
- public:
-  explicit FdSink(channel::UniqueFd fd) : fd_(std::move(fd)) {}
-
- protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    formatter_->format(message, line);
-    const char* data = line.data();
-    size_t left = line.size();
-    while (left > 0) {
-      const ssize_t written = write(fd_.get(), data, left);
-      if (written < 0 && errno == EINTR) continue;
-      // A full disk or a closed pipe must not stop the daemon, and there is nowhere to say it.
-      if (written <= 0) return;
-      data += written;
-      left -= static_cast<size_t>(written);
-    }
-  }
-  void flush_() override {}
-
- private:
-  channel::UniqueFd fd_;
-};
-
 absl::StatusOr<channel::UniqueFd> OpenFile(const std::string& path) {
   channel::UniqueFd fd(
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600));
@@ -117,6 +91,37 @@ void AppendText(absl::string_view event, std::initializer_list<Field> fields, st
 
 }  // namespace
 
+// Writes each line with one write(2), so that lines of several processes do not mix.
+class Log::FdSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FdSink(channel::UniqueFd fd) : fd_(std::move(fd)) {}
+
+  void Replace(channel::UniqueFd fd) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    fd_ = std::move(fd);
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    const char* data = line.data();
+    size_t left = line.size();
+    while (left > 0) {
+      const ssize_t written = write(fd_.get(), data, left);
+      if (written < 0 && errno == EINTR) continue;
+      // A full disk or a closed pipe must not stop the daemon, and there is nowhere to say it.
+      if (written <= 0) return;
+      data += written;
+      left -= static_cast<size_t>(written);
+    }
+  }
+  void flush_() override {}
+
+ private:
+  channel::UniqueFd fd_;
+};
+
 Field::Field(absl::string_view key, absl::string_view value)
     : key_(key), value_(Printable(value, kMaxValue)), is_text_(true) {}
 
@@ -134,20 +139,32 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(const LogOptions& options) {
     if (!opened.ok()) return opened.status();
     fd = *std::move(opened);
   }
-  auto logger =
-      std::make_shared<spdlog::logger>("loadlock", std::make_shared<FdSink>(std::move(fd)));
+  auto sink = std::make_shared<FdSink>(std::move(fd));
+  auto logger = std::make_shared<spdlog::logger>("loadlock", sink);
   logger->set_level(*level);
   // The values in a line are escaped before they come here, so the pattern only frames them.
   logger->set_pattern(options.json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l",%v})"
                                    : "%Y-%m-%dT%H:%M:%S.%fZ %l %v",
                       spdlog::pattern_time_type::utc);
-  return std::unique_ptr<Log>(new Log(std::move(logger), options.json));
+  return std::unique_ptr<Log>(new Log(std::move(logger), std::move(sink), options));
 }
 
-Log::Log(std::shared_ptr<spdlog::logger> logger, bool json)
-    : logger_(std::move(logger)), json_(json) {}
+Log::Log(std::shared_ptr<spdlog::logger> logger, std::shared_ptr<FdSink> sink,
+         const LogOptions& options)
+    : logger_(std::move(logger)),
+      sink_(std::move(sink)),
+      json_(options.json),
+      file_(options.file) {}
 
 Log::~Log() = default;
+
+absl::Status Log::Reopen() const {
+  if (file_.empty()) return absl::OkStatus();
+  absl::StatusOr<channel::UniqueFd> opened = OpenFile(file_);
+  if (!opened.ok()) return opened.status();
+  sink_->Replace(*std::move(opened));
+  return absl::OkStatus();
+}
 
 bool Log::enabled(Level level) const { return logger_->should_log(ToSpdlog(level)); }
 

@@ -66,11 +66,19 @@ class Log {
   void Write(Level level, absl::string_view event, std::initializer_list<Field> fields) const;
   bool enabled(Level level) const;
 
- private:
-  Log(std::shared_ptr<spdlog::logger> logger, bool json);
+  // Opens the file anew, for who has renamed it; lines are written meanwhile. PERMISSION_DENIED: it
+  // cannot be opened, and the old one is kept.
+  absl::Status Reopen() const;
 
-  std::shared_ptr<spdlog::logger> logger_;
+ private:
+  class FdSink;
+  Log(std::shared_ptr<spdlog::logger> logger, std::shared_ptr<FdSink> sink,
+      const LogOptions& options);
+
+  const std::shared_ptr<spdlog::logger> logger_;
+  const std::shared_ptr<FdSink> sink_;
   const bool json_;
+  const std::string file_;
 };
 
 }  // namespace loadlock::observe

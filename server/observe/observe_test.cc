@@ -124,6 +124,27 @@ TEST_F(LogTest, UnknownLevelIsAnError) {
   EXPECT_FALSE(Log::Open({.level = "loud", .json = false, .file = path_}).ok());
 }
 
+TEST_F(LogTest, ReopensAFileThatWasRenamed) {
+  const auto log = Log::Open({.level = "info", .json = true, .file = path_});
+  ASSERT_TRUE(log.ok());
+  (*log)->Write(Level::kInfo, "before", {});
+  const std::string old = path_ + ".1";
+  std::filesystem::rename(path_, old);
+  (*log)->Write(Level::kInfo, "between", {});
+  ASSERT_TRUE((*log)->Reopen().ok());
+  (*log)->Write(Level::kInfo, "after", {});
+  EXPECT_THAT(Contents(), HasSubstr("after"));
+  EXPECT_EQ(Contents().find("between"), std::string::npos);
+  // A file that cannot be opened leaves the old one.
+  std::filesystem::rename(path_, old);
+  std::filesystem::create_directory(path_);
+  EXPECT_EQ((*log)->Reopen().code(), absl::StatusCode::kPermissionDenied);
+  (*log)->Write(Level::kInfo, "kept", {});
+  std::filesystem::remove(path_);
+  std::filesystem::rename(old, path_);
+  EXPECT_THAT(Contents(), HasSubstr("kept"));
+}
+
 TEST(RequestIdsTest, CountUpBehindAPrefix) {
   RequestIds ids;
   EXPECT_THAT(ids.Next(), testing::MatchesRegex("[0-9a-f]{8}-1"));

@@ -61,6 +61,7 @@ absl::Status TakeDecoded(int fd, uint64_t size, RunResult& result) {
 
 // What is known of one request so far.
 struct Vetter::Run {
+  std::shared_ptr<const Rules> rules;
   const policy::CompiledPolicy* policy = nullptr;
   admission::Grant grant;
   store::Artifact artifact;
@@ -95,9 +96,10 @@ absl::StatusOr<Vetted> Vetter::Vet(Request request) const {
 }
 
 absl::StatusOr<Vetted> Vetter::Decide(Request& request) const {
-  absl::StatusOr<const policy::CompiledPolicy*> policy = CheckRequest(request);
-  if (!policy.ok()) return policy.status();
   Run run;
+  run.rules = parts_.rules->Get();
+  absl::StatusOr<const policy::CompiledPolicy*> policy = CheckRequest(request, *run.rules);
+  if (!policy.ok()) return policy.status();
   run.policy = *policy;
   v1::Report& report = run.report();
   report.set_request_id(request.id);
@@ -140,12 +142,13 @@ absl::StatusOr<Vetted> Vetter::Decide(Request& request) const {
   return std::move(run.vetted);
 }
 
-absl::StatusOr<const policy::CompiledPolicy*> Vetter::CheckRequest(const Request& request) const {
+absl::StatusOr<const policy::CompiledPolicy*> Vetter::CheckRequest(const Request& request,
+                                                                   const Rules& rules) const {
   if (!request.expected_sha256.empty() && !store::IsSha256Hex(request.expected_sha256)) {
     return observe::BadField("expected_sha256", "must be 64 lower-case hex digits");
   }
   const std::string name = request.policy.empty() ? kDefaultPolicy : request.policy;
-  const policy::CompiledPolicy* policy = parts_.policies->Find(name);
+  const policy::CompiledPolicy* policy = rules.policies->Find(name);
   if (policy == nullptr) {
     return observe::BadField("policy", absl::StrCat("there is no policy \"", name, "\""));
   }
@@ -162,7 +165,7 @@ absl::Status Vetter::TakeIn(Request& request, Run* run) const {
   } else if (request.content) {
     size = request.content->size();
   } else {
-    absl::StatusOr<store::OpenedFile> opened = parts_.roots->OpenFile(request.path);
+    absl::StatusOr<store::OpenedFile> opened = run->rules->roots.OpenFile(request.path);
     if (!opened.ok()) return opened.status();
     file = *std::move(opened);
     size = file.size;

@@ -18,6 +18,7 @@
 #include "server/admission/grant.h"
 #include "server/config/settings.h"
 #include "server/observe/log.h"
+#include "server/pipeline/rules.h"
 #include "server/pipeline/runner.h"
 #include "server/policy/policy.h"
 #include "server/store/artifact.h"
@@ -61,8 +62,7 @@ struct Vetted {
 // What a Vetter works with; all must outlive it.
 struct Parts {
   config::LimitSettings limits;
-  const store::Roots* roots = nullptr;
-  const policy::PolicySet* policies = nullptr;
+  const CurrentRules* rules = nullptr;
   admission::Gate* gate = nullptr;
   Runner* runner = nullptr;
   const observe::Log* log = nullptr;
@@ -82,7 +82,8 @@ class Vetter {
  private:
   struct Run;
   absl::StatusOr<Vetted> Decide(Request& request) const;
-  absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request) const;
+  absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request,
+                                                             const Rules& rules) const;
   absl::Status TakeIn(Request& request, Run* run) const;
   absl::Status ParseOnce(const Request& request, Run* run) const;
   absl::Status Parse(const Request& request, Run* run) const;

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -68,10 +69,14 @@ class VetTest : public ::testing::Test {
   void SetUp() override {
     folder_.Write("policies/default.textproto", "name: 'default'\n");
     folder_.Write("root/model", "abc");
-    policies_ = *policy::PolicySet::Load(dir_ + "/policies");
-    roots_ = *store::Roots::Open({dir_ + "/root"});
+    rules_.emplace(ReadRules());
     log_ = *observe::Log::Open({.level = "info", .json = true, .file = dir_ + "/log"});
     runner_.act = [](const RunRequest&) { return HonestNone(); };
+  }
+
+  Rules ReadRules() const {
+    return {.roots = *store::Roots::Open({dir_ + "/root"}),
+            .policies = *policy::PolicySet::Load(dir_ + "/policies")};
   }
 
   Request ForModel() const {
@@ -83,8 +88,7 @@ class VetTest : public ::testing::Test {
 
   absl::StatusOr<Vetted> Vet(Request request) {
     const Vetter vetter({.limits = limits_,
-                         .roots = &roots_,
-                         .policies = policies_.get(),
+                         .rules = &*rules_,
                          .gate = &gate_,
                          .runner = &runner_,
                          .log = log_.get()});
@@ -106,13 +110,27 @@ class VetTest : public ::testing::Test {
   const support::TempFolder folder_;
   const std::string dir_ = folder_.path();
   config::LimitSettings limits_;
-  std::shared_ptr<const policy::PolicySet> policies_;
-  store::Roots roots_;
+  std::optional<CurrentRules> rules_;
   std::unique_ptr<observe::Log> log_;
   admission::Gate gate_{
       {.max_running_requests = 2, .max_queued_requests = 2, .max_total_bytes = uint64_t{8} << 30}};
   FakeRunner runner_;
 };
+
+TEST_F(VetTest, KeepsTheRulesThatItStartedWith) {
+  const std::string before = rules_->Get()->policies->Find("default")->digest();
+  runner_.act = [this](const RunRequest&) {
+    folder_.Write("policies/default.textproto", "name: 'default' description: 'another'\n");
+    rules_->Replace(ReadRules());
+    return HonestNone();
+  };
+  const absl::StatusOr<Vetted> running = Vet(ForModel());
+  ASSERT_TRUE(running.ok()) << running.status();
+  EXPECT_EQ(running->report.policy_digest(), before);
+  const absl::StatusOr<Vetted> next = Vet(ForModel());
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_NE(next->report.policy_digest(), before);
+}
 
 TEST_F(VetTest, AcceptsAndReports) {
   absl::StatusOr<Vetted> vetted = Vet(ForModel());

@@ -20,10 +20,12 @@
 #include "sandbox/clock/steady_time.h"
 #include "sandbox/faults/fault_point.h"
 #include "sandbox/jail/jail.h"
+#include "server/config/reload.h"
 #include "server/observe/request_id.h"
 #include "server/rpc/fd_server.h"
 #include "server/rpc/servers.h"
 #include "server/rpc/service.h"
+#include "server/rpc/service_manager.h"
 #include "server/rpc/sockets.h"
 #include "server/rpc/upload_reactor.h"
 
@@ -63,28 +65,37 @@ void RaiseDescriptorLimit(const observe::Log& log) {
   log.Write(observe::Level::kWarn, "descriptor_limit_not_raised", {{"errno", errno}});
 }
 
-// SIGTERM and SIGINT as a descriptor, for this thread and all that it starts.
+// SIGTERM, SIGINT and SIGHUP as a descriptor, for this thread and all that it starts.
 absl::StatusOr<channel::UniqueFd> TakeSignals() {
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGPIPE");
   // RLIMIT_FSIZE counts for memory files too: an artifact beyond it fails alone.
   if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGXFSZ");
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  if (pthread_sigmask(SIG_BLOCK, &ending, nullptr) != 0) {
+  sigset_t taken;
+  sigemptyset(&taken);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&taken, number);
+  if (pthread_sigmask(SIG_BLOCK, &taken, nullptr) != 0) {
     return absl::ErrnoToStatus(errno, "pthread_sigmask");
   }
-  channel::UniqueFd fd(signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
+  channel::UniqueFd fd(signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return absl::ErrnoToStatus(errno, "signalfd");
   return fd;
+}
+
+absl::StatusOr<pipeline::Rules> OpenRules(const config::Settings& settings) {
+  absl::StatusOr<store::Roots> roots = store::Roots::Open(settings.roots);
+  if (!roots.ok()) return roots.status();
+  absl::StatusOr<std::shared_ptr<const policy::PolicySet>> policies =
+      policy::PolicySet::Load(settings.policy_dir);
+  if (!policies.ok()) return policies.status();
+  return pipeline::Rules{.roots = *std::move(roots), .policies = *std::move(policies)};
 }
 
 // Everything between start and end. Members are destroyed in reverse order: the server first.
 class Daemon {
  public:
-  Daemon(const config::Settings& settings, const std::string& version, const observe::Log& log)
-      : settings_(settings), version_(version), log_(log) {}
+  Daemon(const config::Settings& settings, const ReadSettings& read_settings,
+         const std::string& version, const observe::Log& log)
+      : settings_(settings), read_settings_(read_settings), version_(version), log_(log) {}
 
   absl::Status Open();
   absl::Status Serve();
@@ -94,11 +105,14 @@ class Daemon {
   void MakePipeline();
   absl::Status WatchForTheEnd();
   absl::Status SayReady();
+  absl::Status ReloadRules();
+  void Reload();
   void Drain(absl::string_view why, absl::Duration patience);
   void DrainTick();
   void ReturnFreeMemory();
 
   const config::Settings& settings_;
+  const ReadSettings& read_settings_;
   const std::string& version_;
   const observe::Log& log_;
 
@@ -107,8 +121,7 @@ class Daemon {
   std::optional<UnixListener> fd_listener_;
   std::unique_ptr<jail::Jail> jail_;
   channel::UniqueFd signals_;
-  store::Roots roots_;
-  std::shared_ptr<const policy::PolicySet> policies_;
+  std::optional<pipeline::CurrentRules> rules_;
   observe::RequestIds ids_;
   std::unique_ptr<admission::Gate> gate_;
   std::unique_ptr<pipeline::Runner> runner_;
@@ -128,13 +141,9 @@ class Daemon {
 
 absl::Status Daemon::Open() {
   if (absl::Status status = OpenSockets(); !status.ok()) return status;
-  absl::StatusOr<store::Roots> roots = store::Roots::Open(settings_.roots);
-  if (!roots.ok()) return roots.status();
-  roots_ = *std::move(roots);
-  absl::StatusOr<std::shared_ptr<const policy::PolicySet>> policies =
-      policy::PolicySet::Load(settings_.policy_dir);
-  if (!policies.ok()) return policies.status();
-  policies_ = *std::move(policies);
+  absl::StatusOr<pipeline::Rules> rules = OpenRules(settings_);
+  if (!rules.ok()) return rules.status();
+  rules_.emplace(*std::move(rules));
   // Threads exist from the jail's start on.
   absl::StatusOr<std::unique_ptr<jail::Jail>> jail = StartJail(settings_);
   if (!jail.ok()) return jail.status();
@@ -147,14 +156,16 @@ absl::Status Daemon::OpenSockets() {
   absl::StatusOr<SocketLock> lock = SocketLock::Take(settings_.unix_socket);
   if (!lock.ok()) return lock.status();
   lock_.emplace(*std::move(lock));
-  absl::StatusOr<UnixListener> listener = UnixListener::Bind(settings_.unix_socket, SOCK_STREAM);
+  absl::StatusOr<PassedSockets> passed = PassedSockets::Take();
+  if (!passed.ok()) return passed.status();
+  absl::StatusOr<UnixListener> listener = passed->ListenerAt(settings_.unix_socket, SOCK_STREAM);
   if (!listener.ok()) return listener.status();
   listener_.emplace(*std::move(listener));
   absl::StatusOr<UnixListener> fd_listener =
-      UnixListener::Bind(settings_.fd_socket(), SOCK_SEQPACKET);
+      passed->ListenerAt(settings_.fd_socket(), SOCK_SEQPACKET);
   if (!fd_listener.ok()) return fd_listener.status();
   fd_listener_.emplace(*std::move(fd_listener));
-  return absl::OkStatus();
+  return passed->CheckAllTaken();
 }
 
 void Daemon::MakePipeline() {
@@ -166,8 +177,7 @@ void Daemon::MakePipeline() {
                           .max_caller_percent = limits.max_caller_percent});
   runner_ = std::make_unique<pipeline::JailRunner>(jail_.get(), limits);
   vetter_ = std::make_unique<pipeline::Vetter>(pipeline::Parts{.limits = limits,
-                                                               .roots = &roots_,
-                                                               .policies = policies_.get(),
+                                                               .rules = &*rules_,
                                                                .gate = gate_.get(),
                                                                .runner = runner_.get(),
                                                                .log = &log_});
@@ -183,7 +193,7 @@ void Daemon::MakePipeline() {
                                                     .executor = executor_.get(),
                                                     .vetter = vetter_.get(),
                                                     .runner = runner_.get(),
-                                                    .policies = policies_.get(),
+                                                    .rules = &*rules_,
                                                     .ids = &ids_,
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),
@@ -212,6 +222,7 @@ absl::Status Daemon::WatchForTheEnd() {
   absl::Status status = loop_->Watch(signals_.get(), EPOLLIN, [this](uint32_t) {
     signalfd_siginfo info = {};
     if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
+    if (info.ssi_signo == SIGHUP) return Reload();
     // The second signal means: now.
     const bool again = drain_end_ != clock::SteadyTime::InfiniteFuture();
     Drain(info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT",
@@ -228,7 +239,30 @@ absl::Status Daemon::WatchForTheEnd() {
   });
 }
 
+absl::Status Daemon::ReloadRules() {
+  absl::StatusOr<config::Settings> next = read_settings_();
+  if (!next.ok()) return next.status();
+  if (absl::Status status = config::CheckReload(settings_, *next); !status.ok()) return status;
+  absl::StatusOr<pipeline::Rules> rules = OpenRules(*next);
+  if (!rules.ok()) return rules.status();
+  const size_t policies = rules->policies->All().size();
+  rules_->Replace(*std::move(rules));
+  // Only now: who reads this may rely on it.
+  log_.Write(observe::Level::kInfo, "reloaded",
+             {{"roots", next->roots.size()}, {"policies", policies}});
+  return absl::OkStatus();
+}
+
+void Daemon::Reload() {
+  // Whatever the configuration is like: who rotates logs must get the old file back.
+  absl::Status status = log_.Reopen();
+  if (status.ok()) status = ReloadRules();
+  if (status.ok()) return;
+  log_.Write(observe::Level::kError, "not_reloaded", {{"message", status.message()}});
+}
+
 absl::Status Daemon::SayReady() {
+  if (absl::Status status = NotifyManager("READY=1"); !status.ok()) return status;
   if (settings_.ready_fd < 0) return absl::OkStatus();
   const absl::string_view word = "ready\n";
   const ssize_t written = write(settings_.ready_fd, word.data(), word.size());
@@ -241,6 +275,9 @@ void Daemon::Drain(absl::string_view why, absl::Duration patience) {
   log_.Write(observe::Level::kInfo, "draining",
              {{"why", why}, {"running", gate_->running()}, {"streams", streams_->running()}});
   drain_end_ = clock::SteadyTime::Now() + patience;
+  if (absl::Status status = NotifyManager("STOPPING=1"); !status.ok()) {
+    log_.Write(observe::Level::kWarn, "manager_not_told", {{"message", status.message()}});
+  }
   gate_->Drain();
   servers_->SetHealth(false);
   faults::FaultPoint(faults::Stage::kDraining);
@@ -294,9 +331,9 @@ absl::Status Daemon::Serve() {
 
 }  // namespace
 
-absl::Status RunDaemon(const config::Settings& settings, const std::string& version,
-                       const observe::Log& log) {
-  Daemon daemon(settings, version, log);
+absl::Status RunDaemon(const config::Settings& settings, const ReadSettings& read_settings,
+                       const std::string& version, const observe::Log& log) {
+  Daemon daemon(settings, read_settings, version, log);
   if (absl::Status status = daemon.Open(); !status.ok()) return status;
   return daemon.Serve();
 }

@@ -50,15 +50,18 @@ int main(int argc, char** argv) {
     std::cout << print->text;
     return 0;
   }
-  const auto settings =
-      loadlock::config::Resolve(std::get<loadlock::config::Flags>(*parsed), ExecutableDir());
+  const auto read_settings = [&] {
+    return loadlock::config::Resolve(std::get<loadlock::config::Flags>(*parsed), ExecutableDir());
+  };
+  const auto settings = read_settings();
   if (!settings.ok()) return ComplainOfConfig(settings.status());
   const auto log = loadlock::observe::Log::Open(
       {.level = settings->log.level, .json = settings->log.json, .file = settings->log.file});
   if (!log.ok()) return Complain(log.status(), kCannotServe);
   const loadlock::observe::ProtobufLog protobuf_log(**log);
   const loadlock::observe::GrpcLog grpc_log(**log);
-  const absl::Status status = loadlock::rpc::RunDaemon(*settings, LOADLOCK_VERSION, **log);
+  const absl::Status status =
+      loadlock::rpc::RunDaemon(*settings, read_settings, LOADLOCK_VERSION, **log);
   if (status.ok()) return 0;
   // Standard error gets it once, and in plain words.
   if (!settings->log.file.empty()) {

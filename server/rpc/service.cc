@@ -344,7 +344,8 @@ ServerUnaryReactor* Service::GetServerInfo(CallbackServerContext* context,
 ServerUnaryReactor* Service::ListPolicies(CallbackServerContext* context,
                                           const v1::ListPoliciesRequest* /*request*/,
                                           v1::ListPoliciesResponse* response) {
-  for (const policy::CompiledPolicy* policy : parts_.policies->All()) {
+  const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
+  for (const policy::CompiledPolicy* policy : rules->policies->All()) {
     v1::PolicySummary* summary = response->add_policies();
     summary->set_name(policy->name());
     summary->set_description(policy->description());
@@ -358,7 +359,8 @@ ServerUnaryReactor* Service::ExplainPolicy(CallbackServerContext* context,
                                            const v1::ExplainPolicyRequest* request,
                                            v1::ExplainPolicyResponse* response) {
   const std::string name = request->policy().empty() ? "default" : request->policy();
-  const policy::CompiledPolicy* policy = parts_.policies->Find(name);
+  const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
+  const policy::CompiledPolicy* policy = rules->policies->Find(name);
   if (policy == nullptr) {
     return Answer(context, observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_POLICY",
                                           absl::StrCat("there is no policy \"", name, "\"")));

@@ -31,7 +31,7 @@ struct ServiceParts {
   pipeline::Executor* executor = nullptr;
   const pipeline::Vetter* vetter = nullptr;
   pipeline::Runner* runner = nullptr;
-  const policy::PolicySet* policies = nullptr;
+  const pipeline::CurrentRules* rules = nullptr;
   observe::RequestIds* ids = nullptr;
   CallerTable* callers = nullptr;
   LeaseTable* leases = nullptr;

@@ -106,14 +106,34 @@ absl::StatusOr<UnixListener> UnixListener::Bind(const std::string& path, int typ
   const int error = errno;
   umask(before);
   if (bound != 0) return absl::ErrnoToStatus(error, path);
-  return UnixListener(path, std::move(fd));
+  return UnixListener(path, std::move(fd), true);
 }
 
-UnixListener::UnixListener(std::string path, channel::UniqueFd fd)
-    : path_(std::move(path)), fd_(std::move(fd)) {}
+absl::StatusOr<UnixListener> UnixListener::Adopt(const std::string& path, int type,
+                                                 channel::UniqueFd fd) {
+  int actual = 0;
+  socklen_t size = sizeof(actual);
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_TYPE, &actual, &size) != 0) {
+    return absl::ErrnoToStatus(errno, path);
+  }
+  if (actual != type) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path,
+                     " was passed as a socket of another type: that of the service is a stream, "
+                     "that of the descriptors has sequential packets"));
+  }
+  const int flags = fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return absl::ErrnoToStatus(errno, path);
+  }
+  return UnixListener(path, std::move(fd), false);
+}
+
+UnixListener::UnixListener(std::string path, channel::UniqueFd fd, bool own)
+    : path_(std::move(path)), fd_(std::move(fd)), own_(own) {}
 
 UnixListener::~UnixListener() {
-  if (fd_.valid()) unlink(path_.c_str());
+  if (own_ && fd_.valid()) unlink(path_.c_str());
 }
 
 absl::Status UnixListener::Listen() const {

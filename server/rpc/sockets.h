@@ -32,12 +32,16 @@ class SocketLock {
   channel::UniqueFd fd_;
 };
 
-// A bound unix socket, 0660, non-blocking. Does not listen yet. Unlinked by the destructor.
+// A bound unix socket, non-blocking. One of our own has mode 0660, does not listen yet, and is
+// unlinked by the destructor.
 class UnixListener {
  public:
   // `type` is SOCK_STREAM or SOCK_SEQPACKET. Replaces a socket that a dead daemon left, nothing
   // else. Call only while holding the SocketLock, and before threads exist (it sets the umask).
   static absl::StatusOr<UnixListener> Bind(const std::string& path, int type);
+  // Takes over a socket that somebody else has bound to `path`; its file and mode stay his.
+  static absl::StatusOr<UnixListener> Adopt(const std::string& path, int type,
+                                            channel::UniqueFd fd);
   UnixListener(UnixListener&& other) noexcept = default;
   UnixListener& operator=(UnixListener&&) = delete;
   ~UnixListener();
@@ -46,10 +50,11 @@ class UnixListener {
   int fd() const { return fd_.get(); }
 
  private:
-  UnixListener(std::string path, channel::UniqueFd fd);
+  UnixListener(std::string path, channel::UniqueFd fd, bool own);
 
   std::string path_;
   channel::UniqueFd fd_;
+  bool own_;
 };
 
 }  // namespace loadlock::rpc

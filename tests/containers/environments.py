@@ -142,4 +142,8 @@ ALL = (
     in_container("no-landlock", "C", f"tier A: {NO_LANDLOCK}; tier B: {NO_LANDLOCK}"),
     # The daemon with nothing else.
     Environment("image", "A", "", as_root, user=0, needs=("podman", "runc"), outside="test_image.py"),
+    # The image that deploy/container builds.
+    Environment(
+        "built-image", "A", "", as_root, user=0, needs=("podman", "runc"), outside="test_built_image.py"
+    ),
 )
