@@ -109,6 +109,7 @@ class Daemon {
   channel::UniqueFd signals_;
   store::Roots roots_;
   std::shared_ptr<const policy::PolicySet> policies_;
+  std::unique_ptr<const policy::Origins> origins_;
   observe::RequestIds ids_;
   std::unique_ptr<admission::Gate> gate_;
   std::unique_ptr<pipeline::Runner> runner_;
@@ -135,6 +136,7 @@ absl::Status Daemon::Open() {
       policy::PolicySet::Load(settings_.policy_dir);
   if (!policies.ok()) return policies.status();
   policies_ = *std::move(policies);
+  origins_ = std::make_unique<policy::Origins>(settings_.policy_dir, policies_.get());
   // Threads exist from the jail's start on.
   absl::StatusOr<std::unique_ptr<jail::Jail>> jail = StartJail(settings_);
   if (!jail.ok()) return jail.status();
@@ -184,6 +186,7 @@ void Daemon::MakePipeline() {
                                                     .vetter = vetter_.get(),
                                                     .runner = runner_.get(),
                                                     .policies = policies_.get(),
+                                                    .origins = origins_.get(),
                                                     .ids = &ids_,
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),

@@ -14,6 +14,7 @@
 #include "server/observe/request_id.h"
 #include "server/pipeline/executor.h"
 #include "server/pipeline/vet.h"
+#include "server/policy/origins.h"
 #include "server/policy/policy.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/leases.h"
@@ -32,6 +33,7 @@ struct ServiceParts {
   const pipeline::Vetter* vetter = nullptr;
   pipeline::Runner* runner = nullptr;
   const policy::PolicySet* policies = nullptr;
+  const policy::Origins* origins = nullptr;
   observe::RequestIds* ids = nullptr;
   CallerTable* callers = nullptr;
   LeaseTable* leases = nullptr;
