@@ -24,8 +24,11 @@ struct Terminal {
 
 ExitCode RunAudit(const Options& options, const std::vector<Item>& items, const Auditor& auditor,
                   const Terminal& terminal);
+// The names that are not trusted in any of the items, sorted; to `err` what they do not tell.
+ExitCode RunUntrusted(const Options& options, const std::vector<Item>& items,
+                      const Auditor& auditor, const Terminal& terminal, std::ostream& err);
 ExitCode RunInspect(const Options& options, const std::vector<Item>& items, const Auditor& auditor,
-                    const Terminal& terminal);
+                    const client::Client& client, const Terminal& terminal, std::ostream& err);
 ExitCode RunInfo(const Options& options, const client::Client& client, const Terminal& terminal,
                  std::ostream& err);
 

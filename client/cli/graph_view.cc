@@ -136,6 +136,17 @@ std::string GraphView::DescribeArray(uint32_t node) const {
   }
 }
 
+std::string GraphView::NameOf(uint32_t node) const {
+  const v1::NodeKind kind = Kind(node);
+  const bool made = kind == v1::NODE_KIND_OBJECT || kind == v1::NODE_KIND_CALL;
+  const uint32_t named = made ? Operand(node, 0) : node;
+  if (Kind(named) != v1::NODE_KIND_GLOBAL) return "";
+  const uint32_t index = Operand(named, 0);
+  if (index >= static_cast<uint32_t>(graph().globals_size())) return "";
+  const v1::Global& global = graph().globals(static_cast<int>(index));
+  return absl::StrCat(global.module(), ".", global.name());
+}
+
 std::string GraphView::Describe(uint32_t node) const {
   if (IsTensorKind(Kind(node))) return TensorText(*this, tensors_, node);
   switch (Kind(node)) {

@@ -31,6 +31,10 @@ class GraphView : private GraphColumns {
   // The node in one line: its value, or its type and size. All text is escaped and cut.
   std::string Describe(uint32_t node) const;
 
+  // "module.attribute" of an object's class, a call's function, or a name itself, as it is in the
+  // graph, not escaped; empty for other nodes.
+  std::string NameOf(uint32_t node) const;
+
   // How many entries a container or object has.
   uint64_t ChildCount(uint32_t node) const;
   // The first `limit` of them.

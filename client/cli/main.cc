@@ -7,14 +7,18 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <variant>
+#include <vector>
 
 #include "client/cli/auditor.h"
 #include "client/cli/commands.h"
 #include "client/cli/options.h"
+#include "client/cli/policy_commands.h"
+#include "client/cli/policy_trial.h"
 #include "client/cli/session.h"
 #include "client/cli/text.h"
 #include "client/cli/walk.h"
@@ -37,14 +41,16 @@ sigset_t EndingSignals() {
   return set;
 }
 
-// Removes the private daemon's directory when a signal ends this process, then lets it end. The
-// daemon itself sees its lifeline end. `set` must be blocked in every thread.
-void CleanUpOnSignal(const sigset_t& set, const std::string& directory) {
-  std::thread([set, directory] {
+// Removes the directories of private daemons when a signal ends this process, then lets it end. The
+// daemons themselves see their lifelines end. `set` must be blocked in every thread.
+void CleanUpOnSignal(const sigset_t& set, const std::vector<std::string>& directories) {
+  std::thread([set, directories] {
     int signal = 0;
     if (sigwait(&set, &signal) != 0) return;
     std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
+    for (const std::string& directory : directories) {
+      std::filesystem::remove_all(directory, ignored);
+    }
     static_cast<void>(::signal(signal, SIG_DFL));
     sigset_t one;
     sigemptyset(&one);
@@ -76,8 +82,16 @@ ExitCode Fail(const absl::Status& status) {
 ExitCode Run(const Options& options, const sigset_t& signals) {
   absl::StatusOr<Session> session = Session::Open(options);
   if (!session.ok()) return Fail(session.status());
-  if (!session->private_directory().empty()) {
-    CleanUpOnSignal(signals, session->private_directory());
+  std::vector<std::string> directories;
+  if (!session->private_directory().empty()) directories.push_back(session->private_directory());
+  std::optional<ScratchFolder> scratch;
+  if (options.command == Command::kPolicySuggest) {
+    absl::StatusOr<ScratchFolder> made = ScratchFolder::Make();
+    if (!made.ok()) return Fail(made.status());
+    directories.push_back(scratch.emplace(*std::move(made)).path());
+  }
+  if (!directories.empty()) {
+    CleanUpOnSignal(signals, directories);
   } else {
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   }
@@ -85,11 +99,24 @@ ExitCode Run(const Options& options, const sigset_t& signals) {
   if (absl::Status connected = session->Connect(); !connected.ok()) return Fail(connected);
   const client::Client& client = session->client();
   const Terminal terminal = MakeTerminal(options);
-  if (options.command == Command::kInfo) return RunInfo(options, client, terminal, std::cerr);
   const Auditor auditor([&client](const auto& request) { return client.Audit(request); },
                         client.remote(), options);
-  return options.command == Command::kAudit ? RunAudit(options, items, auditor, terminal)
-                                            : RunInspect(options, items, auditor, terminal);
+  switch (options.command) {
+    case Command::kAudit:
+      return options.untrusted ? RunUntrusted(options, items, auditor, terminal, std::cerr)
+                               : RunAudit(options, items, auditor, terminal);
+    case Command::kInspect:
+      return RunInspect(options, items, auditor, client, terminal, std::cerr);
+    case Command::kInfo:
+      return RunInfo(options, client, terminal, std::cerr);
+    case Command::kPolicySuggest:
+      return RunSuggest(options, items, client, *scratch, terminal, std::cerr);
+    case Command::kPolicyExplain:
+      return RunExplain(options, client, terminal, std::cerr);
+    case Command::kPolicyDiff:
+      return RunDiff(options, client, terminal, std::cerr);
+  }
+  return ExitCode::kUndecided;
 }
 
 int Main(int argc, char** argv) {

@@ -1,6 +1,9 @@
 #include "client/cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <map>
 #include <ostream>
 
 #include "client/cli/text.h"
@@ -76,7 +79,64 @@ struct Commands {
   CLI::App* audit;
   CLI::App* inspect;
   CLI::App* info;
+  CLI::App* suggest;
+  CLI::App* explain;
+  CLI::App* diff;
 };
+
+std::string CheckPolicyName(const std::string& text) {
+  const bool good =
+      !text.empty() && text.size() <= 64 &&
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
+  return good ? "" : "not lower-case letters, digits and dashes";
+}
+
+std::string CheckPackage(const std::string& text) {
+  const bool good = !text.empty() && text.size() <= 64 &&
+                    std::all_of(text.begin(), text.end(),
+                                [](char c) { return std::isalnum(c) != 0 || c == '_'; });
+  return good ? "" : "not the first part of a module's name";
+}
+
+void AddPolicyCommands(CLI::App* app, Options* options, Commands* commands) {
+  CLI::App* policy = app->add_subcommand("policy", "Explain, compare and suggest policies");
+  policy->require_subcommand(1);
+  commands->suggest = policy->add_subcommand(
+      "suggest", "Print the smallest policy that accepts files, if nothing in them can run code");
+  commands->suggest->add_option("FILE", options->paths, "Files and folders")->required();
+  commands->suggest
+      ->add_option("--own", options->own,
+                   "A package whose classes are yours and harmless whatever their attributes "
+                   "hold; no other class is suggested")
+      ->type_name("PACKAGE")
+      ->allow_extra_args(false)
+      ->check(CheckPackage, "", "package");
+  commands->suggest->add_option("--name", options->policy_name, "Name of the new policy")
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->check(CheckPolicyName, "", "policy name");
+  commands->suggest->add_flag("--exact", options->exact,
+                              "Extend no policy: list what the files use and nothing else");
+  commands->suggest
+      ->add_option("--policy", options->policy,
+                   "Policy to extend (the smallest of the daemon's that suffices)")
+      ->type_name("NAME");
+  commands->explain = policy->add_subcommand(
+      "explain", "Show what a policy says of a name, by which line, and why");
+  commands->explain->add_option("NAME", options->names, "package.module.attribute")
+      ->required()
+      ->expected(1);
+  commands->explain->add_option("--policy", options->policy, "Policy (default: default)")
+      ->type_name("NAME");
+  commands->diff =
+      policy->add_subcommand("diff", "Show what two policies say differently; exit 1 if anything");
+  commands->diff->add_option("POLICY", options->names, "Two policies of the daemon")
+      ->required()
+      ->expected(2);
+  for (CLI::App* command : {commands->suggest, commands->explain, commands->diff}) {
+    AddCommon(command, options);
+  }
+}
 
 Commands AddCommands(CLI::App* app, Options* options) {
   Commands commands{};
@@ -86,6 +146,8 @@ Commands AddCommands(CLI::App* app, Options* options) {
                    "Files and folders; symbolic links in folders are not followed, and nothing is "
                    "left out silently: what cannot be read counts as not decided")
       ->required();
+  commands.audit->add_flag("--untrusted", options->untrusted,
+                           "Print only the names that the policy does not trust, sorted");
   AddVetting(commands.audit, options);
   AddCommon(commands.audit, options);
 
@@ -97,12 +159,19 @@ Commands AddCommands(CLI::App* app, Options* options) {
   commands.inspect->add_option("--width", options->width, "Entries to show of one container")
       ->capture_default_str()
       ->check(CLI::Range(1, 10000));
+  const std::map<std::string, Show> shows = {
+      {"all", Show::kAll}, {"untrusted", Show::kUntrusted}, {"trusted", Show::kTrusted}};
+  commands.inspect->add_option("--show", options->show, "all, untrusted or trusted")
+      ->transform(CLI::CheckedTransformer(shows).description("WHAT"));
+  commands.inspect->add_option("--html", options->html, "Write a page: one file without scripts")
+      ->type_name("OUT");
   AddVetting(commands.inspect, options);
   AddCommon(commands.inspect, options);
 
   commands.info =
       app->add_subcommand("info", "Show the daemon: version, isolation, limits, policies");
   AddCommon(commands.info, options);
+  AddPolicyCommands(app, options, &commands);
   return commands;
 }
 
@@ -129,6 +198,9 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv, 
   }
   if (commands.inspect->parsed()) options.command = Command::kInspect;
   if (commands.info->parsed()) options.command = Command::kInfo;
+  if (commands.suggest->parsed()) options.command = Command::kPolicySuggest;
+  if (commands.explain->parsed()) options.command = Command::kPolicyExplain;
+  if (commands.diff->parsed()) options.command = Command::kPolicyDiff;
   return options;
 }
 

@@ -14,11 +14,14 @@ namespace loadlock::cli {
 // at least one was refused; 2 the answer is not complete.
 enum class ExitCode { kAccepted = 0, kRefused = 1, kUndecided = 2 };
 
-enum class Command { kAudit, kInspect, kInfo };
+enum class Command { kAudit, kInspect, kInfo, kPolicySuggest, kPolicyExplain, kPolicyDiff };
+
+// What inspect shows.
+enum class Show { kAll, kUntrusted, kTrusted };
 
 struct Options {
   Command command = Command::kAudit;
-  // audit: files and folders; inspect: one file.
+  // audit, policy suggest: files and folders; inspect: one file.
   std::vector<std::string> paths;
   bool json = false;
   bool quiet = false;
@@ -33,6 +36,17 @@ struct Options {
   // inspect: levels, and entries of one container, that are shown.
   int depth = 6;
   int width = 24;
+  Show show = Show::kAll;
+  // inspect: where a page is written; empty: nowhere.
+  std::string html;
+  // audit: the untrusted names alone.
+  bool untrusted = false;
+  // policy explain: one name; policy diff: two policies.
+  std::vector<std::string> names;
+  // policy suggest: packages that the user answers for; name of the policy; extend nothing.
+  std::vector<std::string> own;
+  std::string policy_name = "suggested";
+  bool exact = false;
 };
 
 // The options, or the exit code of a run that ends here: --help and --version print to

@@ -16,26 +16,8 @@ namespace {
 
 // What fits a screen; --json has all of it.
 constexpr int kMaxFindings = 10;
-constexpr int kMaxGlobals = 200;
 constexpr size_t kMaxName = 200;
 constexpr size_t kMaxMessage = 400;
-
-std::string TrustName(v1::Trust trust) {
-  switch (trust) {
-    case v1::TRUST_NAME:
-      return "may be named";
-    case v1::TRUST_NEW_DICT:
-    case v1::TRUST_NEW_SETSTATE:
-      return "may be rebuilt";
-    case v1::TRUST_FACTORY:
-    case v1::TRUST_BY_NAME_AND_PARAMS:
-      return "made natively";
-    case v1::TRUST_REWRITTEN:
-      return "rewritten";
-    default:
-      return "not listed";
-  }
-}
 
 std::string TierName(v1::Tier tier) {
   return std::string(absl::StripPrefix(v1::Tier_Name(tier), "TIER_"));
@@ -93,6 +75,29 @@ std::string Facts(const v1::Report& report) {
   return absl::StrJoin(facts, ", ");
 }
 
+std::string LimitLine(absl::string_view name, const std::string& value) {
+  return absl::StrCat("  ", name, ": ", value, "\n");
+}
+
+}  // namespace
+
+std::string TrustName(v1::Trust trust) {
+  switch (trust) {
+    case v1::TRUST_NAME:
+      return "may be named";
+    case v1::TRUST_NEW_DICT:
+    case v1::TRUST_NEW_SETSTATE:
+      return "may be rebuilt";
+    case v1::TRUST_FACTORY:
+    case v1::TRUST_BY_NAME_AND_PARAMS:
+      return "made natively";
+    case v1::TRUST_REWRITTEN:
+      return "rewritten";
+    default:
+      return "not listed";
+  }
+}
+
 std::string ErrorText(const absl::Status& status) {
   std::string reason = client::ErrorReason(status);
   if (reason.empty()) reason = absl::StatusCodeToString(status.code());
@@ -117,12 +122,6 @@ std::string JsonString(absl::string_view text) {
   return ToJson(value);
 }
 
-std::string LimitLine(absl::string_view name, const std::string& value) {
-  return absl::StrCat("  ", name, ": ", value, "\n");
-}
-
-}  // namespace
-
 std::string RenderOutcome(const Outcome& outcome, const Style& style) {
   std::string out = absl::StrCat(Printable(outcome.name), ": ");
   switch (outcome.Decision()) {
@@ -142,27 +141,6 @@ std::string RenderOutcome(const Outcome& outcome, const Style& style) {
   const v1::Report& report = outcome.answer->report();
   absl::StrAppend(&out, "  ", style.Faint(Facts(report)), "\n");
   AppendFindings(report, style, &out);
-  return out;
-}
-
-std::string RenderGlobals(const v1::Report& report, const Style& style) {
-  if (report.globals_size() == 0) return "no names\n";
-  std::string out =
-      absl::StrCat(Count(static_cast<uint64_t>(report.globals_size()), "name"), ":\n");
-  int shown = 0;
-  for (const v1::GlobalUse& use : report.globals()) {
-    if (shown++ == kMaxGlobals) {
-      absl::StrAppend(&out, "  ... ", report.globals_size() - kMaxGlobals, " more\n");
-      break;
-    }
-    const std::string trust = TrustName(use.trust());
-    const bool listed = use.trust() != v1::TRUST_UNSPECIFIED;
-    absl::StrAppend(&out, "  ", Printable(absl::StrCat(use.module(), ".", use.name()), kMaxName),
-                    "  ", listed ? style.Faint(trust) : style.Bad(trust),
-                    style.Faint(absl::StrCat(", ", Count(use.count(), "time"), ", first at byte ",
-                                             use.first_offset())),
-                    "\n");
-  }
   return out;
 }
 

@@ -2,6 +2,8 @@
 #ifndef LOADLOCK_CLIENT_CLI_RENDER_H_
 #define LOADLOCK_CLIENT_CLI_RENDER_H_
 
+#include <google/protobuf/message.h>
+
 #include <cstdint>
 #include <string>
 
@@ -17,12 +19,19 @@ namespace loadlock::cli {
 // allow it. Ends with a newline.
 std::string RenderOutcome(const Outcome& outcome, const Style& style);
 
-// The names a file refers to, one a line, with what the policy lets each be.
-std::string RenderGlobals(const v1::Report& report, const Style& style);
-
 // What a daemon is: version, isolation, limits and policies.
 std::string RenderInfo(const v1::GetServerInfoResponse& info,
                        const v1::ListPoliciesResponse& policies, const Style& style);
+
+// The reason and message of an error, escaped.
+std::string ErrorText(const absl::Status& status);
+
+// What a policy lets a name be, in two words: "may be named", "not listed".
+std::string TrustName(v1::Trust trust);
+
+// A message in protobuf's JSON mapping, and a string that is valid UTF-8. One line, ASCII only.
+std::string ToJson(const google::protobuf::Message& message);
+std::string JsonString(absl::string_view text);
 
 // One line of JSON with a newline: the Report in protobuf's JSON mapping. An undecided file has
 // the verdict VERDICT_UNSPECIFIED and "error": {"code", "reason", "message"}. ASCII only.

@@ -92,10 +92,9 @@ TEST(RenderOutcome, EscapesWhateverComesFromOutside) {
   use->set_module(kHostile);
   use->set_name(kHostile);
   const std::string shown = RenderOutcome({kHostile, answer}, Style(false)) +
-                            RenderGlobals(*report, Style(false)) +
                             RenderOutcome({kHostile, absl::InternalError(kHostile)}, Style(false));
   EXPECT_TRUE(IsPlain(shown)) << shown;
-  EXPECT_EQ(std::count(shown.begin(), shown.end(), '\n'), 4 + 2 + 1);
+  EXPECT_EQ(std::count(shown.begin(), shown.end(), '\n'), 4 + 1);
 }
 
 TEST(RenderOutcome, CountsWhatItLeavesOutAndPutsReasonsFirst) {

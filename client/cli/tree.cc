@@ -15,44 +15,36 @@ struct Pending {
   size_t depth;
 };
 
-std::string Line(const Pending& pending, absl::string_view text) {
-  const absl::string_view label = pending.child.label;
-  return absl::StrCat(std::string(2 * pending.depth, ' '), label, label.empty() ? "" : ": ", text);
-}
-
 }  // namespace
 
-std::string RenderTree(const v1::Graph& graph, const TreeLimits& limits, const Style& style) {
+std::vector<TreeRow> TreeRows(const v1::Graph& graph, const TreeLimits& limits) {
   const GraphView view(graph);
   std::vector<bool> shown(view.size(), false);
   std::vector<Pending> waiting = {{{"", view.root()}, 0}};
-  std::string out;
-  size_t lines = 0;
+  std::vector<TreeRow> rows;
   while (!waiting.empty()) {
-    if (lines++ == limits.lines) {
-      return absl::StrCat(out, style.Faint(absl::StrCat("... cut after ", limits.lines, " lines")),
-                          "\n");
+    if (rows.size() == limits.lines) {
+      rows.push_back({0, "", "", absl::StrCat("... cut after ", limits.lines, " lines"), ""});
+      return rows;
     }
     const Pending pending = std::move(waiting.back());
     waiting.pop_back();
     const uint32_t node = pending.child.node;
     if (node == Child::kNoNode) {
-      absl::StrAppend(&out, style.Faint(Line({{"", node}, pending.depth}, pending.child.label)),
-                      "\n");
+      rows.push_back({pending.depth, "", "", pending.child.label, ""});
       continue;
     }
-    absl::StrAppend(&out, Line(pending, view.Describe(node)));
+    TreeRow row{pending.depth, pending.child.label, view.Describe(node), "", view.NameOf(node)};
     const uint64_t count = view.ChildCount(node);
-    if (count > 0 && shown[node]) {
-      absl::StrAppend(&out, style.Faint("  (shown above)"), "\n");
-      continue;
+    const bool again = count > 0 && shown[node];
+    const bool deep = count > 0 && pending.depth >= limits.depth;
+    if (again) {
+      row.note = "(shown above)";
+    } else if (deep) {
+      row.note = absl::StrCat("... ", count, " more below");
     }
-    if (count > 0 && pending.depth >= limits.depth) {
-      absl::StrAppend(&out, style.Faint(absl::StrCat("  ... ", count, " more below")), "\n");
-      continue;
-    }
-    absl::StrAppend(&out, "\n");
-    if (count == 0) continue;
+    rows.push_back(std::move(row));
+    if (count == 0 || again || deep) continue;
     shown[node] = true;
     std::vector<Child> children = view.Children(node, limits.width);
     if (children.size() < count) {
@@ -63,6 +55,19 @@ std::string RenderTree(const v1::Graph& graph, const TreeLimits& limits, const S
       waiting.push_back({std::move(*child), pending.depth + 1});
     }
   }
+  return rows;
+}
+
+std::string RenderRow(const TreeRow& row, const Style& style) {
+  const std::string indent(2 * row.depth, ' ');
+  if (row.text.empty()) return absl::StrCat(style.Faint(absl::StrCat(indent, row.note)), "\n");
+  return absl::StrCat(indent, row.label, row.label.empty() ? "" : ": ", row.text,
+                      row.note.empty() ? "" : style.Faint(absl::StrCat("  ", row.note)), "\n");
+}
+
+std::string RenderTree(const v1::Graph& graph, const TreeLimits& limits, const Style& style) {
+  std::string out;
+  for (const TreeRow& row : TreeRows(graph, limits)) absl::StrAppend(&out, RenderRow(row, style));
   return out;
 }
 

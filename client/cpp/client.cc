@@ -115,6 +115,11 @@ absl::StatusOr<v1::ListPoliciesResponse> Client::Policies() const {
   return transport_->Call(&v1::LoadLock::Stub::ListPolicies, v1::ListPoliciesRequest());
 }
 
+absl::StatusOr<v1::ExplainPolicyResponse> Client::Explain(
+    const v1::ExplainPolicyRequest& request) const {
+  return transport_->Call(&v1::LoadLock::Stub::ExplainPolicy, request);
+}
+
 absl::Status Client::Unload(Model* model) const {
   v1::UnloadModelRequest request;
   request.set_token(model->lease_.token());

@@ -74,6 +74,8 @@ class Client {
 
   absl::StatusOr<v1::GetServerInfoResponse> Info() const;
   absl::StatusOr<v1::ListPoliciesResponse> Policies() const;
+  // NOT_FOUND, reason NO_SUCH_POLICY or NO_SUCH_ENTRY.
+  absl::StatusOr<v1::ExplainPolicyResponse> Explain(const v1::ExplainPolicyRequest& request) const;
 
   // False if the daemon runs on this host and reads paths, true if it shares no volume
   // for certain (TCP).

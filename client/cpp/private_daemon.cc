@@ -50,8 +50,8 @@ std::string OwnFolder() {
 }
 
 // A fresh directory whose socket path fits a socket address.
-absl::StatusOr<std::string> MakeDirectory() {
-  const char* chosen = std::getenv("TMPDIR");
+absl::StatusOr<std::string> MakeDirectory(const std::string& folder) {
+  const char* chosen = folder.empty() ? std::getenv("TMPDIR") : folder.c_str();
   std::string base = chosen == nullptr || chosen[0] != '/' ? "/tmp" : chosen;
   constexpr absl::string_view kPattern = "/loadlock-XXXXXX";
   // Room for "/loadlock.sock.fd" and the final NUL.
@@ -158,7 +158,7 @@ absl::StatusOr<PrivateDaemon> PrivateDaemon::Start(const PrivateDaemonOptions& o
   if (!lifeline.ok()) return lifeline.status();
   absl::StatusOr<Pipe> ready = MakePipe();
   if (!ready.ok()) return ready.status();
-  absl::StatusOr<std::string> directory = MakeDirectory();
+  absl::StatusOr<std::string> directory = MakeDirectory(options.folder);
   if (!directory.ok()) return directory.status();
 
   PrivateDaemon daemon;  // From here on its destructor removes the directory.

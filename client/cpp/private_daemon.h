@@ -23,6 +23,8 @@ struct PrivateDaemonOptions {
   std::string binary;
   // Folders under which it may open files.
   std::vector<std::string> roots = {"/"};
+  // Where its directory is made; empty: in TMPDIR, or /tmp.
+  std::string folder;
   // Further flags, e.g. {"--policy-dir", "/etc/policies"}.
   std::vector<std::string> arguments;
 };

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "server/policy/origins.h"
 #include "server/policy/policy.h"
 #include "server/store/roots.h"
 
@@ -14,6 +15,7 @@ namespace loadlock::pipeline {
 struct Rules {
   store::Roots roots;
   std::shared_ptr<const policy::PolicySet> policies;  // Never null.
+  std::unique_ptr<const policy::Origins> origins;     // Of `policies`; null in tests alone.
 };
 
 // Thread safe.

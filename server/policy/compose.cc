@@ -1,7 +1,11 @@
 #include "server/policy/compose.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <set>
+#include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,6 +19,25 @@
 
 namespace loadlock::policy {
 namespace {
+
+namespace fs = std::filesystem;
+
+// A policy of a thousand classes takes about 300 kB; more than this is a mistake.
+constexpr uintmax_t kMaxFileBytes = uintmax_t{16} << 20U;
+
+absl::StatusOr<std::string> ReadFile(const fs::path& path) {
+  std::error_code error;
+  const uintmax_t size = fs::file_size(path, error);
+  if (error) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", error.message()));
+  if (size > kMaxFileBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": larger than 16 MiB"));
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be read"));
+  return std::move(text).str();
+}
 
 // Keeps the first error: later ones mostly follow from it.
 class FirstError : public google::protobuf::io::ErrorCollector {
@@ -190,6 +213,24 @@ absl::StatusOr<PolicyFile> ParsePolicyFile(const std::string& file, const std::s
   return parsed;
 }
 
+absl::StatusOr<PolicyFiles> ReadPolicyFolder(const std::string& dir) {
+  std::error_code error;
+  fs::directory_iterator it(dir, error);
+  if (error) return absl::NotFoundError(absl::StrCat("policies: ", dir, ": ", error.message()));
+  PolicyFiles files;
+  for (const fs::directory_entry& entry : it) {
+    if (entry.path().extension() != ".textproto") continue;
+    absl::StatusOr<std::string> text = ReadFile(entry.path());
+    if (!text.ok()) return text.status();
+    absl::StatusOr<PolicyFile> file = ParsePolicyFile(entry.path().filename().string(), *text);
+    if (!file.ok()) return file.status();
+    const std::string name = file->policy.name();
+    files.emplace(name, *std::move(file));
+  }
+  if (files.empty()) return absl::NotFoundError(absl::StrCat("policies: none in ", dir));
+  return files;
+}
+
 absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& name) {
   std::vector<std::string> path;
   std::vector<const PolicyFile*> order;
@@ -209,6 +250,20 @@ absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& 
   }
   for (auto& [key, entry] : entries) *composed.add_entries() = std::move(entry);
   return composed;
+}
+
+absl::StatusOr<EntryPlaces> PlacesOfEntries(const PolicyFiles& files, const std::string& name) {
+  std::vector<std::string> path;
+  std::vector<const PolicyFile*> order;
+  if (absl::Status status = Order(files, name, &path, &order); !status.ok()) return status;
+  EntryPlaces places;
+  for (const PolicyFile* file : order) {
+    for (int i = 0; i < file->policy.entries_size(); ++i) {
+      places[file->policy.entries(i).name()].push_back(
+          {file->policy.name(), file->entry_lines[static_cast<size_t>(i)]});
+    }
+  }
+  return places;
 }
 
 }  // namespace loadlock::policy

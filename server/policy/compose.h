@@ -28,10 +28,24 @@ using PolicyFiles = std::map<std::string, PolicyFile, std::less<>>;
 // INVALID_ARGUMENT: "FILE:LINE: what".
 absl::StatusOr<PolicyFile> ParsePolicyFile(const std::string& file, const std::string& text);
 
+// Reads every *.textproto of a folder. Errors as PolicySet::Load has them.
+absl::StatusOr<PolicyFiles> ReadPolicyFolder(const std::string& dir);
+
+// Where an entry is written: line (from 1) of the file of that policy.
+struct EntryPlace {
+  std::string policy;
+  int line = 0;
+};
+// By the entry's name; bases first where a name is narrowed.
+using EntryPlaces = std::map<std::string, std::vector<EntryPlace>, std::less<>>;
+
 // A policy without extends, sorted by name: the entries of `name` and of all it extends, each
 // once, bases first. A repeated name may only narrow: its trust stays or becomes NAME (NEW_SETSTATE
 // also NEW_DICT), all conditions apply. INVALID_ARGUMENT for cycles, unknown names, widening.
 absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& name);
+
+// Where the entries of the composed policy are written. Fails as Compose does; `name` must exist.
+absl::StatusOr<EntryPlaces> PlacesOfEntries(const PolicyFiles& files, const std::string& name);
 
 }  // namespace loadlock::policy
 

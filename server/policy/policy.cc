@@ -3,10 +3,6 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
@@ -18,25 +14,6 @@
 
 namespace loadlock::policy {
 namespace {
-
-namespace fs = std::filesystem;
-
-// A policy of a thousand classes takes about 300 kB; more than this is a mistake.
-constexpr uintmax_t kMaxFileBytes = uintmax_t{16} << 20U;
-
-absl::StatusOr<std::string> ReadFile(const fs::path& path) {
-  std::error_code error;
-  const uintmax_t size = fs::file_size(path, error);
-  if (error) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": ", error.message()));
-  if (size > kMaxFileBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path.string(), ": larger than 16 MiB"));
-  }
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) return absl::InvalidArgumentError(absl::StrCat(path.string(), ": cannot be read"));
-  return std::move(text).str();
-}
 
 // No field is a map, so the serialization in field order is canonical.
 std::string CanonicalBytes(const v1::Policy& policy) {
@@ -58,24 +35,6 @@ absl::StatusOr<std::string> Sha256Hex(absl::string_view bytes) {
   }
   return absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(digest.data()), size));
-}
-
-absl::StatusOr<PolicyFiles> ReadFolder(const std::string& dir) {
-  std::error_code error;
-  fs::directory_iterator it(dir, error);
-  if (error) return absl::NotFoundError(absl::StrCat("policies: ", dir, ": ", error.message()));
-  PolicyFiles files;
-  for (const fs::directory_entry& entry : it) {
-    if (entry.path().extension() != ".textproto") continue;
-    absl::StatusOr<std::string> text = ReadFile(entry.path());
-    if (!text.ok()) return text.status();
-    absl::StatusOr<PolicyFile> file = ParsePolicyFile(entry.path().filename().string(), *text);
-    if (!file.ok()) return file.status();
-    const std::string name = file->policy.name();
-    files.emplace(name, *std::move(file));
-  }
-  if (files.empty()) return absl::NotFoundError(absl::StrCat("policies: none in ", dir));
-  return files;
 }
 
 // "FILE:LINE: " of the entry that the message of CompiledEntry names, if it is in this file.
@@ -126,7 +85,7 @@ const CompiledEntry* CompiledPolicy::Find(absl::string_view full_name) const {
 }
 
 absl::StatusOr<std::shared_ptr<const PolicySet>> PolicySet::Load(const std::string& dir) {
-  absl::StatusOr<PolicyFiles> files = ReadFolder(dir);
+  absl::StatusOr<PolicyFiles> files = ReadPolicyFolder(dir);
   if (!files.ok()) return files.status();
   std::shared_ptr<PolicySet> set(new PolicySet());
   for (const auto& [name, file] : *files) {

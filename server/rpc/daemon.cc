@@ -87,7 +87,10 @@ absl::StatusOr<pipeline::Rules> OpenRules(const config::Settings& settings) {
   absl::StatusOr<std::shared_ptr<const policy::PolicySet>> policies =
       policy::PolicySet::Load(settings.policy_dir);
   if (!policies.ok()) return policies.status();
-  return pipeline::Rules{.roots = *std::move(roots), .policies = *std::move(policies)};
+  auto origins = std::make_unique<const policy::Origins>(settings.policy_dir, policies->get());
+  return pipeline::Rules{.roots = *std::move(roots),
+                         .policies = *std::move(policies),
+                         .origins = std::move(origins)};
 }
 
 // Everything between start and end. Members are destroyed in reverse order: the server first.

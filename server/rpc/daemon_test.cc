@@ -175,10 +175,35 @@ TEST_F(DaemonTest, PoliciesAreListedAndExplained) {
   ASSERT_TRUE(stub_->ExplainPolicy(&explain_context, request, &entries).ok());
   ASSERT_EQ(entries.entries_size(), 1);
   EXPECT_EQ(entries.digest(), list.policies(1).digest());
+  ASSERT_EQ(entries.origins_size(), 1);
+  EXPECT_EQ(entries.origins(0).name(), "os.name");
+  EXPECT_EQ(entries.origins(0).policy(), "small");
+  EXPECT_EQ(entries.origins(0).line(), 1U);
+  // The file was rewritten, the daemon still judges by what it read: its lines stay as they were.
+  folder_.Write("policies/small.textproto", "\n\nname: 'small'\n");
+  grpc::ClientContext again_context;
+  ASSERT_TRUE(stub_->ExplainPolicy(&again_context, request, &entries).ok());
+  ASSERT_EQ(entries.origins_size(), 1);
+  EXPECT_EQ(entries.origins(0).line(), 1U);
   request.set_name("os.system");
   grpc::ClientContext missing_context;
   const grpc::Status status = stub_->ExplainPolicy(&missing_context, request, &entries);
   EXPECT_EQ(ReasonOf(status), "NO_SUCH_ENTRY");
+}
+
+TEST_F(DaemonTest, NoLinesAreToldOfFilesThatSaySomethingElse) {
+  folder_.Write("policies/small.textproto",
+                "name: 'small' entries { name: 'os.name' trust: TRUST_NAME at: 'mode' }\n");
+  Start();
+  folder_.Write("policies/small.textproto", "name: 'small'\n");
+  v1::ExplainPolicyRequest request;
+  request.set_policy("small");
+  v1::ExplainPolicyResponse entries;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub_->ExplainPolicy(&context, request, &entries).ok());
+  ASSERT_EQ(entries.entries_size(), 1);
+  EXPECT_EQ(entries.entries(0).name(), "os.name");
+  EXPECT_EQ(entries.origins_size(), 0);
 }
 
 }  // namespace

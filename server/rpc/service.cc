@@ -12,6 +12,7 @@
 #include "server/rpc/fetch_reactor.h"
 #include "server/rpc/grpc_status.h"
 #include "server/rpc/model_reply.h"
+#include "server/rpc/policy_reply.h"
 #include "server/rpc/upload_reactor.h"
 
 namespace loadlock::rpc {
@@ -358,25 +359,9 @@ ServerUnaryReactor* Service::ListPolicies(CallbackServerContext* context,
 ServerUnaryReactor* Service::ExplainPolicy(CallbackServerContext* context,
                                            const v1::ExplainPolicyRequest* request,
                                            v1::ExplainPolicyResponse* response) {
-  const std::string name = request->policy().empty() ? "default" : request->policy();
   const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
-  const policy::CompiledPolicy* policy = rules->policies->Find(name);
-  if (policy == nullptr) {
-    return Answer(context, observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_POLICY",
-                                          absl::StrCat("there is no policy \"", name, "\"")));
-  }
-  response->set_digest(policy->digest());
-  for (const v1::Entry& entry : policy->composed().entries()) {
-    if (request->name().empty() || request->name() == entry.name()) {
-      *response->add_entries() = entry;
-    }
-  }
-  if (response->entries_size() == 0 && !request->name().empty()) {
-    return Answer(context, observe::Error(absl::StatusCode::kNotFound, "NO_SUCH_ENTRY",
-                                          absl::StrCat("policy \"", name, "\" does not list ",
-                                                       request->name())));
-  }
-  return Answer(context, absl::OkStatus());
+  return Answer(context,
+                rpc::ExplainPolicy(*rules->policies, *rules->origins, *request, response));
 }
 
 }  // namespace loadlock::rpc

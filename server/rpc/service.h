@@ -14,6 +14,7 @@
 #include "server/observe/request_id.h"
 #include "server/pipeline/executor.h"
 #include "server/pipeline/vet.h"
+#include "server/policy/origins.h"
 #include "server/policy/policy.h"
 #include "server/rpc/connections.h"
 #include "server/rpc/leases.h"

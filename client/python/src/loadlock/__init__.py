@@ -6,6 +6,9 @@
     weights = loadlock.load_state_dict("model.pt")
     first = loadlock.open("model.safetensors").tensor("wte.weight")
     report = loadlock.audit("model.joblib")
+    names = loadlock.untrusted("model.joblib")
+    with loadlock.shim():
+        model = joblib.load("model.joblib")
 
 A daemon, loadlockd, parses the file in a sandbox, checks every name in it against a policy, and
 hands over an inert graph; the object is rebuilt here from that graph. Nothing in the file runs,
@@ -25,6 +28,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +47,7 @@ from loadlock._report import (
     Verdict,
 )
 from loadlock._safetensors import NotExpressible
+from loadlock._shim import shim as _shim
 from loadlock._tensors import TensorFile, TensorSlice
 
 __all__ = [
@@ -67,6 +73,8 @@ __all__ = [
     "load",
     "load_state_dict",
     "open",
+    "shim",
+    "untrusted",
 ]
 __version__ = "0.1.0"
 
@@ -207,6 +215,69 @@ def audit(
         Error: No verdict (no such file, no daemon, too large, ...).
     """
     return _shared_client(address).audit(path, policy=policy, expected_sha256=expected_sha256)
+
+
+def untrusted(
+    path: str | os.PathLike[str],
+    *,
+    policy: str = "default",
+    address: str | None = None,
+    expected_sha256: str | None = None,
+) -> list[str]:
+    """The names in the file that the policy does not trust, sorted; [] if it accepts the file.
+
+    As skops' get_untrusted_types, for every format and without reading the file in this process.
+
+    Args:
+        path: The file, as for load.
+        policy: Name of the policy.
+        address: Which daemon, see the module's help.
+        expected_sha256: Refuse any other content (64 hex digits).
+
+    Raises:
+        Refused: The file is refused, and for no name: it is damaged, ambiguous, too deep, ... An
+            empty list would look like a file that is good.
+        Error: No verdict (no such file, no daemon, too large, ...).
+    """
+    report = audit(path, policy=policy, address=address, expected_sha256=expected_sha256)
+    if not report.accepted and not report.untrusted:
+        raise Refused(report)
+    return list(report.untrusted)
+
+
+def shim(
+    *,
+    policy: str = "default",
+    address: str | None = None,
+    modules: Sequence[str] | None = None,
+) -> AbstractContextManager[None]:
+    """Within it, existing code that unpickles loads through the daemon instead.
+
+        with loadlock.shim():
+            model = joblib.load("model.joblib")
+
+    Replaced are `load` and `loads` of pickle, `load` of joblib and torch, `load` and `loads` of
+    skops.io. They raise Refused, RebuildError and Error as `load` does. A path is opened by the
+    daemon; an open binary file is read to its end and sent. Arguments that would change what is
+    read (encoding, buffers, mmap_mode, ...) raise TypeError unless they have their defaults.
+
+    Limits: It holds for the whole process, all threads of it, until the last block ends; blocks
+    that overlap must have the same arguments. Not replaced are Unpickler, pandas.read_pickle and
+    numpy.load, functions that were imported before (`from joblib import load`), and what other
+    processes do. A function that is imported within the block stays ours. What unpickles within
+    it for itself (queues of multiprocessing, caches) goes through the daemon as well, and is
+    refused if the policy does not accept it.
+
+    Args:
+        policy: Name of the policy.
+        address: Which daemon, see the module's help.
+        modules: Some of "pickle", "joblib", "skops", "torch"; None: all that are installed. They
+            are imported, so that nothing slips through that is imported later.
+
+    Raises:
+        Error: Another shim with other arguments is open.
+    """
+    return _shim(_shared_client(address), (policy, address), modules)
 
 
 def convert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,8 +245,22 @@ class Client:
             expected_sha256=expected_sha256 or "",
             no_lease_if_inline=True,
         )
+        return self._taken(connection, lambda: connection.load(request, timeout=self._timeout))
+
+    def _take_content(
+        self, content: bytes | memoryview, policy: str
+    ) -> tuple[str, tuple[Columns, Buffers, dict[tuple[str, str], int]]]:
+        """As `_take`, of bytes that are sent to the daemon."""
+        connection = self._connected()
+        return self._taken(
+            connection, lambda: connection.upload(content, policy, timeout=self._timeout)
+        )
+
+    def _taken(
+        self, connection: Connection, call: Callable[[], Any]
+    ) -> tuple[str, tuple[Columns, Buffers, dict[tuple[str, str], int]]]:
         with self._errors():
-            response = connection.load(request, timeout=self._timeout)
+            response = call()
             report = response.report
             if report.verdict != report_pb2.VERDICT_ACCEPTED:
                 raise Refused(report_from_proto(report))
@@ -258,6 +272,36 @@ class Client:
                 connection.end_lease(response.lease.token)
         trusts = {(use.module, use.name): use.trust for use in report.globals}
         return report.format, (columns, buffers, trusts)
+
+    def load_from(
+        self,
+        source: str | os.PathLike[str] | bytes | memoryview,
+        expected: Callable[[str], bool],
+        *,
+        policy: str = "default",
+        tensors: str = "auto",
+        device: Any = None,
+    ) -> Any:
+        """The model in a file, or in bytes, if it is of a format that is expected.
+
+        Args:
+            source: A path as for load, or the content itself, which is sent to the daemon.
+            expected: Whether the format, as in Report.format, is one that the caller reads.
+            policy: As for load.
+            tensors: As for load.
+            device: As for load.
+
+        Raises:
+            Refused, RebuildError, Error: As load; Error with the reason OTHER_FORMAT also if it
+                is of another format.
+        """
+        if isinstance(source, bytes | memoryview):
+            kind, graph = self._take_content(source, policy)
+        else:
+            kind, graph = self._take(source, policy, None)
+        if not expected(kind):
+            raise Error(f"it is of another format: {kind}", reason="OTHER_FORMAT")
+        return rebuild(*graph, TensorOptions(tensors, device))
 
     def audit(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ DEFAULT_SOCKET = "/run/loadlock/loadlock.sock"
 PRIVATE = "private"
 _SERVICE = "/loadlock.v1.LoadLock/"
 _END_LEASE_SECONDS = 5.0
+# The most that one message of an upload may hold.
+_CHUNK = 1 << 20
 _DETAILS = "grpc-status-details-bin"
 # Paths and reports never go through a proxy that the environment names.
 _OPTIONS = (("grpc.enable_http_proxy", 0),)
@@ -47,6 +50,11 @@ class Connection:
         self.unload = self._unary("UnloadModel", service_pb2.UnloadModelResponse)
         self.info = self._unary("GetServerInfo", service_pb2.GetServerInfoResponse)
         self.policies = self._unary("ListPolicies", service_pb2.ListPoliciesResponse)
+        self._load_upload: Any = self._channel.stream_unary(
+            f"{_SERVICE}LoadUpload",
+            request_serializer=service_pb2.LoadUploadRequest.SerializeToString,
+            response_deserializer=service_pb2.LoadUploadResponse.FromString,
+        )
         self.fetch: Any = self._channel.unary_stream(
             f"{_SERVICE}FetchModel",
             request_serializer=service_pb2.FetchModelRequest.SerializeToString,
@@ -59,6 +67,16 @@ class Connection:
             request_serializer=_serialized,
             response_deserializer=answer.FromString,
         )
+
+    def upload(self, content: bytes | memoryview, policy: str, timeout: float | None) -> Any:
+        """Answer to LoadUpload with these bytes."""
+
+        def parts() -> Iterator[service_pb2.LoadUploadRequest]:
+            yield service_pb2.LoadUploadRequest(policy=policy)
+            for start in range(0, len(content), _CHUNK):
+                yield service_pb2.LoadUploadRequest(chunk=bytes(content[start : start + _CHUNK]))
+
+        return self._load_upload(parts(), timeout=timeout)
 
     def end_lease(self, token: bytes) -> None:
         """Frees what the daemon holds for a load that is over."""

@@ -181,6 +181,23 @@ class Report:
         """Whether the artifact may be loaded."""
         return self.verdict is Verdict.ACCEPTED
 
+    @property
+    def untrusted(self) -> tuple[str, ...]:
+        """Names that the policy does not list, or not for this use; sorted, each once.
+
+        None of them does not mean accepted: a file may be refused for other reasons, and of one
+        that is refused while it is read only the names up to there are known.
+        """
+        names = {str(use) for use in self.globals if use.trust is Trust.NOT_LISTED}
+        names.update(
+            finding.name
+            for finding in self.findings
+            if finding.severity is Severity.ERROR
+            and finding.name
+            and finding.rule_id.startswith("NAME_")
+        )
+        return tuple(sorted(names))
+
     def __str__(self) -> str:
         what = self.path or f"sha256 {self.sha256[:16]}"
         head = f"{what}: {self.verdict.name.lower()} by policy {self.policy!r}"
