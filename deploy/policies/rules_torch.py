@@ -60,7 +60,7 @@ _LAYOUTS = (
 )  # fmt: skip
 
 PATHS = ("PurePosixPath", "PosixPath", "Path", "WindowsPath", "PureWindowsPath")
-TIMES = ("datetime", "date", "timedelta")
+TIMES = ("datetime", "date", "time", "timedelta", "timezone")
 
 _LAYER = "torch.nn.modules.transformer.Transformer"
 ACTIVATIONS = (
@@ -145,6 +145,21 @@ OPTIMIZER = {
 }
 
 
+# Beside plain values, arrays and tensors, in any attribute.
+BAG = Rule(
+    classes=(
+        "argparse.Namespace",
+        "collections.Counter",
+        "collections.defaultdict",
+        "collections.deque",
+        *(f"pathlib.{name}" for name in PATHS),
+        *(f"datetime.{name}" for name in TIMES),
+        *(f"torch.{name}" for name in (*_DTYPES, *_LAYOUTS)),
+    ),
+    why="checkpoints keep what a script was called with",
+)
+
+
 def module(name: str, trust: str, why: str, *invariants: str, **state: Rule) -> Entry:
     return Entry(name, trust, invariants=("MODULE", *invariants), state={**BASE, **state}, why=why)
 
@@ -176,7 +191,7 @@ POLICY = Policy(
                   why="__setstate__ fills in defaults; state tensors have their parameter's shape")
             for name in OPTIMIZERS
         ),
-        Entry("argparse.Namespace", "NEW_DICT", why="a bag of plain values"),
+        Entry("argparse.Namespace", "NEW_DICT", state={"*": BAG}, why="a bag of what has no behaviour"),
         *(Entry(f"pathlib.{name}", "FACTORY", "PATH", why="parts only, as a pure path") for name in PATHS),
         *(Entry(f"datetime.{name}", "FACTORY", "DATETIME", why="fields in range") for name in TIMES),
     ],

@@ -90,26 +90,18 @@ add(
 )
 
 # One estimator behind another.
-GETTER = strings(
-    "auto",
-    "coef_",
-    "feature_importances_",
-    "named_steps.clf.coef_",
-    "named_steps.model.coef_",
-    "regressor_.coef_",
-    "best_estimator_.coef_",
-)
+GETTER = Rule([STR], why="attributes that are looked up, of a grammar")
 SCORING = Rule([NONE, STR, LIST, TUPLE, DICT, OBJECT])
 SPLITTING = Rule([INT, NONE, STR, LIST, TUPLE, OBJECT])
 add(
     "sklearn.feature_selection._from_model.SelectFromModel",
-    why="its importances by a listed name",
+    why="its importances by public names",
     importance_getter=GETTER,
     **BASE,
 )
 add(
     "sklearn.feature_selection._rfe.{RFE,RFECV}",
-    why="its importances by a listed name",
+    why="its importances by public names",
     importance_getter=GETTER,
     scoring=SCORING,
     cv=SPLITTING,

@@ -66,7 +66,13 @@ add(
     why=PLAIN,
     **LINEAR,
 )
-add(f"{LM}_least_angle.{{Lars,LarsCV,LassoLars,LassoLarsCV,LassoLarsIC}}", "LINEAR", why=PLAIN, **LINEAR)
+add(
+    f"{LM}_least_angle.{{Lars,LarsCV,LassoLars,LassoLarsCV,LassoLarsIC}}",
+    "LINEAR",
+    why=PLAIN,
+    positive=Rule([BOOL], why="the class has one as well"),
+    **LINEAR,
+)
 add(f"{LM}_bayes.{{BayesianRidge,ARDRegression}}", "LINEAR", why=PLAIN, **LINEAR)
 add(f"{LM}_huber.HuberRegressor", "LINEAR", why=PLAIN, **LINEAR)
 add(f"{LM}_theil_sen.TheilSenRegressor", "LINEAR", why=PLAIN, **LINEAR)

@@ -237,10 +237,10 @@ class NameChecker {
            place == "@PYX_UNPICKLE_LOSS";
   }
 
-  // A defaultdict of LightGBM's scores makes them; as a callee the name is lowered.
+  // A defaultdict makes empty ones; as a callee the name is lowered.
   static bool IsDefaultOfDict(const policy::CompiledEntry* entry, absl::string_view place) {
-    return entry != nullptr && entry->name() == "collections.OrderedDict" &&
-           place == "@DEFAULTDICT";
+    return entry != nullptr && place == "@DEFAULTDICT" &&
+           (entry->name() == "collections.OrderedDict" || entry->name() == "builtins.set");
   }
 
   void CheckValue(NodeId global, NodeId parent, uint32_t index) {
