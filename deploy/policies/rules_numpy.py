@@ -30,7 +30,7 @@ LOWERED = {
     "copyreg._reconstructor": "a listed class made by object.__new__",
 }
 
-# Named in streams as arguments of what is lowered; they stand nowhere in a graph.
+# Named in streams as arguments of what is lowered, or lowered to a value; they stand nowhere in a graph.
 ARGUMENTS = (
     "numpy.random._mt19937.MT19937",
     "numpy.random._pcg64.PCG64",

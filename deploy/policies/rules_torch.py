@@ -7,6 +7,7 @@ __dict__ is written; what torch would call of that dict is proven absent.
 
 from __future__ import annotations
 
+import rules_numpy
 from model import Entry, Policy, Rule
 from sklearn_terms import BOOL, DICT, INT, LIST, NAME, NONE, OBJECT, STR
 
@@ -142,6 +143,21 @@ OPTIMIZER = {
 }
 
 
+# Beside plain values, arrays and tensors, in any attribute.
+BAG = Rule(
+    classes=(
+        "argparse.Namespace",
+        "collections.Counter",
+        "collections.defaultdict",
+        "collections.deque",
+        *(f"pathlib.{name}" for name in rules_numpy.PATHS),
+        *(f"datetime.{name}" for name in rules_numpy.TIMES),
+        *(f"torch.{name}" for name in (*_DTYPES, *_LAYOUTS)),
+    ),
+    why="checkpoints keep what a script was called with",
+)
+
+
 def module(name: str, trust: str, why: str, *invariants: str, **state: Rule) -> Entry:
     return Entry(name, trust, invariants=("MODULE", *invariants), state={**BASE, **state}, why=why)
 
@@ -173,6 +189,6 @@ POLICY = Policy(
                   why="__setstate__ fills in defaults; state tensors have their parameter's shape")
             for name in OPTIMIZERS
         ),
-        Entry("argparse.Namespace", "NEW_DICT", why="a bag of plain values"),
+        Entry("argparse.Namespace", "NEW_DICT", state={"*": BAG}, why="a bag of what has no behaviour"),
     ],
 )  # fmt: skip

@@ -93,19 +93,17 @@ add(
 )
 
 # One estimator behind another.
-GETTER = Rule([STR])
+GETTER = Rule([STR], why="attributes that are looked up, of a grammar")
 SCORING = Rule([NONE, STR, LIST, TUPLE, DICT, OBJECT])
 add(
     "sklearn.feature_selection._from_model.SelectFromModel",
-    "FUNCTION",
-    why="its importances by plain names",
+    why="its importances by public names",
     importance_getter=GETTER,
     **BASE,
 )
 add(
     "sklearn.feature_selection._rfe.{RFE,RFECV}",
-    "FUNCTION",
-    why="its importances by plain names",
+    why="its importances by public names",
     importance_getter=GETTER,
     scoring=SCORING,
     cv=SPLITTING,

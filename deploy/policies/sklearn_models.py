@@ -75,6 +75,7 @@ add(
     "LINEAR",
     why=PLAIN,
     cv=SPLITTING,
+    positive=Rule([BOOL], why="the class has one as well"),
     **LINEAR,
 )
 add(f"{LM}_bayes.{{BayesianRidge,ARDRegression}}", "LINEAR", why=PLAIN, **LINEAR)

@@ -117,7 +117,7 @@ add(
 )
 
 # Text.
-PATTERN = strings("(?u)\\b\\w\\w+\\b", "(?u)\\b\\w+\\b", "\\b\\w+\\b", "\\w+", "[a-zA-Z]+", none=True)
+PATTERN = Rule([NONE, STR], why="of a grammar that takes no time without end")
 VECTORIZER = {
     "input": strings("content"),
     "encoding": strings("utf-8", "utf8", "latin-1", "latin1", "ascii", "iso-8859-1", "cp1252", "utf-16"),

@@ -33,9 +33,10 @@ NodeId Builder::Tensor(Kind kind, TensorInfo info, absl::Span<const int64_t> geo
   return Add(kind, 0, static_cast<uint32_t>(geometry.size()), tensors_.size() - 1);
 }
 
+// A key by identity: optimizers keep their state by parameter.
 NodeId Builder::Parameter(NodeId tensor, bool requires_grad, NodeId state) {
   const NodeId edges[] = {tensor, state};
-  const NodeId id = AddWithEdges(Kind::kParameter, 0, edges);
+  const NodeId id = AddWithEdges(Kind::kParameter, kFlagHashable, edges);
   if (!exhausted()) nodes_[id].detail = requires_grad ? 1 : 0;
   return id;
 }

@@ -180,6 +180,9 @@ bool AppendAt(const Builder& builder, NodeId node, int depth, std::string* out) 
       AppendText('g', builder.global(node).module, out);
       AppendText('.', builder.global(node).name, out);
       return true;
+    case Kind::kParameter:
+      AppendRaw('p', node, out);  // torch compares keys by identity
+      return true;
     case Kind::kScalar:
       return AppendScalar(builder, node, out);
     case Kind::kTuple:

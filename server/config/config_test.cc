@@ -265,7 +265,7 @@ TEST_F(ConfigTest, OnlyRootsAndPoliciesAreReloaded) {
            {"drain_timeout { seconds: 1 }", "drain_timeout "}}) {
     const absl::StatusOr<Settings> other = WithFile(models + text);
     ASSERT_TRUE(other.ok()) << other.status();
-    EXPECT_THAT(CheckReload(*running, *other).message(), StartsWith(field)) << text;
+    EXPECT_THAT(std::string(CheckReload(*running, *other).message()), StartsWith(field)) << text;
   }
   Settings worker = *running;
   worker.worker_path = "/other";

@@ -26,6 +26,8 @@ absl::Status Wrong(const v1::Entry& entry, const v1::StateRule& rule, absl::stri
 // For names without behaviour: torch's dtypes, layouts, memory formats and quantization schemes,
 // which cannot be called. No policy says it of others.
 constexpr absl::string_view kAnywhere = "*";
+// A rule for every key of a state that has none of its own.
+constexpr absl::string_view kAnyKey = "*";
 constexpr absl::string_view kInert[] = {
     "bfloat16",
     "bool",
@@ -153,7 +155,8 @@ bool IsShapeToken(absl::string_view token) {
 }
 
 absl::Status CheckRule(const v1::Entry& entry, const v1::StateRule& rule) {
-  if (!IsIdentifier(rule.key())) return Wrong(entry, rule, "the key is no identifier");
+  if (rule.key() != kAnyKey && !IsIdentifier(rule.key()))
+    return Wrong(entry, rule, "the key is no identifier");
   if (absl::StartsWith(rule.key(), "__"))
     return Wrong(entry, rule, "dunder keys are never allowed");
   if (rule.drop() && rule.required()) return Wrong(entry, rule, "required and dropped");
@@ -255,7 +258,8 @@ absl::StatusOr<std::unique_ptr<const CompiledEntry>> CompiledEntry::Compile(
 }
 
 const CompiledRule* CompiledEntry::FindRule(absl::string_view key) const {
-  const auto it = rule_index_.find(key);
+  auto it = rule_index_.find(key);
+  if (it == rule_index_.end()) it = rule_index_.find(kAnyKey);
   return it == rule_index_.end() ? nullptr : it->second;
 }
 
@@ -285,11 +289,11 @@ bool CompiledEntry::MayStandAnywhere() const {
 }
 
 bool CompiledEntry::StandsInResults() const {
-  if (trust() == v1::TRUST_BY_NAME_AND_PARAMS) return true;
   if (trust() == v1::TRUST_FACTORY) return schema() != Schema::kLowered;
-  return trust() == v1::TRUST_NAME && !at_.empty() &&
-         std::all_of(at_.begin(), at_.end(),
-                     [](absl::string_view at) { return absl::StrContains(at, "."); });
+  if (trust() != v1::TRUST_NAME) return true;
+  return !at_.empty() && std::all_of(at_.begin(), at_.end(), [](absl::string_view at) {
+    return absl::StrContains(at, ".");
+  });
 }
 
 bool CompiledEntry::MayStandInSchema(absl::string_view schema) const {

@@ -65,8 +65,8 @@ class CompiledEntry {
   bool MayStandAt(absl::string_view class_name, absl::string_view key) const;
   // True if the name may be a value wherever one may stand ("*").
   bool MayStandAnywhere() const;
-  // What a library writes has the name in what it gives: a factory that is not lowered, a class
-  // that is made of its parameters, a name whose every place is one attribute of one class. Where
+  // What a library writes has the name in what it gives: a factory that is not lowered, a class,
+  // a name whose every place is one attribute of one class. Where
   // the result has it nowhere, it was called or popped on the way.
   bool StandsInResults() const;
   // True if the name may be an argument of a factory of this schema ("@SCHEMA").

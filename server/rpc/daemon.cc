@@ -88,9 +88,8 @@ absl::StatusOr<pipeline::Rules> OpenRules(const config::Settings& settings) {
       policy::PolicySet::Load(settings.policy_dir);
   if (!policies.ok()) return policies.status();
   auto origins = std::make_unique<const policy::Origins>(settings.policy_dir, policies->get());
-  return pipeline::Rules{.roots = *std::move(roots),
-                         .policies = *std::move(policies),
-                         .origins = std::move(origins)};
+  return pipeline::Rules{
+      .roots = *std::move(roots), .policies = *std::move(policies), .origins = std::move(origins)};
 }
 
 // Everything between start and end. Members are destroyed in reverse order: the server first.

@@ -360,8 +360,7 @@ ServerUnaryReactor* Service::ExplainPolicy(CallbackServerContext* context,
                                            const v1::ExplainPolicyRequest* request,
                                            v1::ExplainPolicyResponse* response) {
   const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
-  return Answer(context,
-                rpc::ExplainPolicy(*rules->policies, *rules->origins, *request, response));
+  return Answer(context, rpc::ExplainPolicy(*rules->policies, *rules->origins, *request, response));
 }
 
 }  // namespace loadlock::rpc

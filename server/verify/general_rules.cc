@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "server/verify/invariants/labels.h"
+#include "server/verify/texts.h"
 
 namespace loadlock::verify {
 namespace {
@@ -46,6 +47,8 @@ constexpr std::array<absl::string_view, 24> kMethods = {
     "toarray",
     "tocsr",
 };
+
+constexpr int64_t kMaxFeatures = 10'000'000;
 
 // Names of one number, truth or object: numpy.dtype() reads much more from a text, as records and
 // items of any size.
@@ -104,6 +107,17 @@ Demand DemandOn(const Scope& scope, absl::string_view key, Value value) {
     if (!text || *text != "content") demand.refused = "input must be 'content'";
   } else if (key == "ngram_range") {
     if (!IsNgramRange(scope, value)) demand.refused = "no lengths from 1 to 64, shortest first";
+  } else if (key == "token_pattern") {
+    const auto text = scope.view().Str(value);
+    if (text && !IsTokenPattern(*text)) demand.refused = "no pattern of one run of characters";
+  } else if (key == "importance_getter") {
+    const auto text = scope.view().Str(value);
+    if (text && !IsImportance(*text)) demand.refused = "names no coefficients or importances";
+  } else if (key == "_n_features_out") {
+    // So many names are made by get_feature_names_out.
+    const std::optional<int64_t> features = scope.Int(value);
+    if (!features || *features < 0 || *features > kMaxFeatures)
+      demand.refused = "too many features";
   } else if (key == "classes_") {
     // Predictions are looked up in them by numbers of a proven range.
     if (!AreClasses(scope, value)) demand.refused = "no vector of labels, nor one an output";

@@ -297,7 +297,9 @@ bool StateChecker::CheckInstances(const Instance& object, const CompiledRule* ru
                         scope_.topology().holds_instance[value.index] != 0;
   if (!instance) return true;
   for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
-    if (each->kinds == 0 || !each->AllowsKind(v1::VALUE_KIND_OBJECT)) rule = nullptr;
+    const bool speaks = each->kinds != 0 ? each->AllowsKind(v1::VALUE_KIND_OBJECT)
+                                         : !each->proto->classes().empty();
+    if (!speaks) rule = nullptr;
   }
   if (rule != nullptr) return true;
   return Refuse(object, "STATE_RULE", key,

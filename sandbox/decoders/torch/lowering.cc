@@ -206,6 +206,23 @@ graph::NodeId Lowering::Layout(absl::Span<const NodeId> args) {
   return Fail("SCHEMA", "it is called with a text that names no layout");
 }
 
+// Of all modules by name (depth 0), of one, or of one hook of it, as spectral_norm keeps its
+// version: dicts with text as keys, whose values are plain but for those of depth 0, which are
+// dicts.
+bool Lowering::IsMetadata(NodeId node, NodeId owner, int depth) {
+  constexpr int kHook = 2;
+  if (node == owner || !IsDict(b_.kind(node))) return false;
+  b_.Mark(node, graph::kFlagFrozen);
+  const absl::Span<const NodeId> items = b_.edges(node);
+  for (size_t i = 0; i < items.size(); i += 2) {
+    // Dicts may share their parts.
+    if (!b_.budget()->ChargeWork(1) || b_.kind(items[i]) != Kind::kStr) return false;
+    if (depth > 0 && IsPlain(b_.kind(items[i + 1]))) continue;
+    if (depth == kHook || !IsMetadata(items[i + 1], owner, depth + 1)) return false;
+  }
+  return true;
+}
+
 bool Lowering::BuildOrderedDict(NodeId dict, NodeId state) {
   if (b_.kind(state) != Kind::kDict || b_.edges(state).size() != 2 ||
       b_.kind(b_.edges(state)[0]) != Kind::kStr || b_.text(b_.edges(state)[0]) != "_metadata") {
@@ -214,26 +231,9 @@ bool Lowering::BuildOrderedDict(NodeId dict, NodeId state) {
                   "is taken");
   }
   const NodeId metadata = b_.edges(state)[1];
-  const auto keys_are_text = [this](NodeId node) {
-    const absl::Span<const NodeId> items = b_.edges(node);
-    for (size_t i = 0; i < items.size(); i += 2) {
-      if (b_.kind(items[i]) != Kind::kStr) return false;
-    }
-    return true;
-  };
-  bool plain = metadata != dict && IsDict(b_.kind(metadata)) && keys_are_text(metadata);
-  for (size_t i = 1; plain && i < b_.edges(metadata).size(); i += 2) {
-    const NodeId one = b_.edges(metadata)[i];
-    plain = one != dict && IsDict(b_.kind(one)) && keys_are_text(one);
-    for (size_t j = 1; plain && j < b_.edges(one).size(); j += 2) {
-      plain = IsPlain(b_.kind(b_.edges(one)[j]));
-    }
-    if (plain) b_.Mark(one, graph::kFlagFrozen);
-  }
-  if (!plain) {
+  if (!IsMetadata(metadata, dict, 0)) {
     return Refuse("STATE_RULE", "the _metadata of a state dict are not dicts of plain values");
   }
-  b_.Mark(metadata, graph::kFlagFrozen);
   b_.Mark(state, graph::kFlagFrozen);
   b_.SetMetadata(dict, metadata);
   return true;

@@ -92,6 +92,7 @@ class Lowering {
   NodeId Size(absl::Span<const NodeId> args);
   NodeId TorchDevice(absl::Span<const NodeId> args);
   NodeId Layout(absl::Span<const NodeId> args);
+  bool IsMetadata(NodeId node, NodeId owner, int depth);
   // Appends ints from 0 to 2^63 - 1 of a TUPLE, LIST or TORCH_SIZE.
   bool ReadInts(NodeId node, std::vector<int64_t>* out);
   bool ReadBool(NodeId node, bool* out) const;

@@ -61,7 +61,9 @@ std::optional<graph::Refusal> CheckNames(const std::vector<Header>& headers,
   absl::flat_hash_set<std::string> seen;
   for (const Header& header : headers) {
     if (!budget->ChargeHeap(header.name.size())) return TooMuch();
-    if (seen.insert(absl::AsciiStrToLower(std::string(header.name))).second) continue;
+    std::string_view name = header.name;
+    if (IsDirectory(header)) name.remove_suffix(1);
+    if (seen.insert(absl::AsciiStrToLower(std::string(name))).second) continue;
     return Refuse("DUPLICATE_MEMBER",
                   absl::StrCat("the zip archive has two members named '", graph::Quote(header.name),
                                "' (upper and lower case are the same)"),
@@ -124,13 +126,18 @@ std::optional<graph::Refusal> Archive::Open(const graph::Buffer& file, bytes::Bu
                   "another order than its directory",
                   0);
   }
-  members_.resize(headers.size());
+  members_.reserve(headers.size());
   for (size_t i = 0; i < headers.size(); ++i) {
     const bool last = i + 1 == headers.size();
     const uint64_t entry_end = last ? end.directory_offset : headers[i + 1].offset;
-    if (auto refusal = ReadEntry(file.data, headers[i], entry_end, &members_[i])) return refusal;
-    index_.emplace(members_[i].name, static_cast<uint32_t>(i));
+    Member member;
+    if (auto refusal = ReadEntry(file.data, headers[i], entry_end, &member)) return refusal;
+    // A folder is proven to be empty of data, and no reader needs it.
+    if (IsDirectory(headers[i])) continue;
+    index_.emplace(member.name, static_cast<uint32_t>(members_.size()));
+    members_.push_back(member);
   }
+  if (members_.empty()) return Refuse("MALFORMED", "the zip archive has no members", 0);
   return std::nullopt;
 }
 

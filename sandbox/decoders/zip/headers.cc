@@ -29,6 +29,7 @@ constexpr uint16_t kMaskedHeaders = 0x2000;
 constexpr uint32_t kDosDirectory = 0x10;
 constexpr uint32_t kUnixType = 0170000;
 constexpr uint32_t kUnixRegular = 0100000;
+constexpr uint32_t kUnixDirectory = 0040000;
 
 std::string Shown(std::string_view name) { return absl::StrCat("'", graph::Quote(name), "'"); }
 
@@ -107,6 +108,10 @@ std::optional<graph::Refusal> CheckWhatItIs(const Header& header) {
   if (header.disk != 0) return unsupported("it lies in another file");
   if (header.internal_attributes > 1) return unsupported("its attributes are not known");
   const uint32_t unix_type = header.external_attributes >> 16 & kUnixType;
+  if (IsDirectory(header)) {
+    if (unix_type == 0 || unix_type == kUnixDirectory) return std::nullopt;
+    return unsupported("its name is that of a directory, its attributes say otherwise");
+  }
   if ((header.external_attributes & kDosDirectory) != 0 ||
       (unix_type != 0 && unix_type != kUnixRegular)) {
     return unsupported("its attributes say that it is a directory or another special file");
@@ -203,7 +208,9 @@ std::optional<graph::Refusal> ReadCentral(bytes::Cursor* in, Header* out) {
   out->name = AsText(name);
   const auto encoding =
       (out->flags & kFlagUtf8) != 0 ? archive::Encoding::kUtf8 : archive::Encoding::kUnknown;
-  if (const char* why = archive::NameProblem(out->name, encoding)) {
+  std::string_view path = out->name;
+  if (IsDirectory(*out)) path.remove_suffix(1);
+  if (const char* why = archive::NameProblem(path, encoding)) {
     return Refuse("ZIP_NAME",
                   absl::StrCat("the zip member name ", Shown(out->name), " is refused: ", why),
                   out->at);
@@ -220,6 +227,10 @@ std::optional<graph::Refusal> ReadCentral(bytes::Cursor* in, Header* out) {
   }
   if (out->method == static_cast<uint16_t>(Method::kStored) && out->size != out->compressed) {
     return Mismatch(*out, "it is stored, and its two sizes are not the same");
+  }
+  if (IsDirectory(*out) &&
+      (out->method != static_cast<uint16_t>(Method::kStored) || out->size != 0 || out->crc != 0)) {
+    return Mismatch(*out, "it is a directory by its name and has data");
   }
   return std::nullopt;
 }

@@ -65,6 +65,11 @@ struct Header {
   uint64_t offset = 0;
 };
 
+// An entry for a folder, as zip -r writes them: its name ends with a slash, and it has no data.
+inline bool IsDirectory(const Header& header) {
+  return header.name.size() > 1 && header.name.back() == '/';
+}
+
 // Reads one header of the directory and moves behind it; checks all that it says by itself.
 [[nodiscard]] std::optional<graph::Refusal> ReadCentral(bytes::Cursor* in, Header* out);
 

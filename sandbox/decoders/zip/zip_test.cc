@@ -193,8 +193,8 @@ TEST(ZipTest, NamesThatStandTwiceAreRefused) {
 
 TEST(ZipTest, OddNamesAreRefused) {
   for (const std::string& name :
-       {"/a"s, "../a"s, "a/../b"s, "a/.."s, "./a"s, "a//b"s, "a/"s, "a\\b"s, "C:a"s, "c:\\a"s,
-        "a\0b"s, "a\nb"s, "\x7f"s, ""s, "\xff"s, "\xc3\xa9"s, std::string(1025, 'a')}) {
+       {"/a"s, "../a"s, "a/../b"s, "a/.."s, "./a"s, "a//b"s, "a//"s, "../"s, "/"s, "a\\b"s, "C:a"s,
+        "c:\\a"s, "a\0b"s, "a\nb"s, "\x7f"s, ""s, "\xff"s, "\xc3\xa9"s, std::string(1025, 'a')}) {
     EXPECT_EQ(Rule({Named(name)}), "ZIP_NAME") << name;
   }
   Entry utf8 = Named("\xc3\xa9");
@@ -203,6 +203,30 @@ TEST(ZipTest, OddNamesAreRefused) {
   utf8.name = "\xc3";
   EXPECT_EQ(Rule({utf8}), "ZIP_NAME");
   EXPECT_EQ(Rule({Named(".hidden/..a/a..")}), "");
+}
+
+// As zip -r writes them.
+TEST(ZipTest, FoldersAreProvenToBeEmptyAndLeftOut) {
+  Entry folder = Named("models/");
+  folder.content = "";
+  folder.attributes = 040755U << 16U | 0x10U;
+  const Opened opened(Write({folder, Named("models/a")}));
+  EXPECT_EQ(opened.rule(), "");
+  ASSERT_EQ(opened.archive().members().size(), 1U);
+  EXPECT_EQ(opened.archive().Find("models/"), nullptr);
+  EXPECT_NE(opened.archive().Find("models/a"), nullptr);
+  EXPECT_EQ(Rule({folder}), "MALFORMED");
+  EXPECT_EQ(Rule({folder, folder}), "DUPLICATE_MEMBER");
+  EXPECT_EQ(Rule({folder, Named("MODELS")}), "DUPLICATE_MEMBER");
+  Entry full = folder;
+  full.content = "N.";
+  EXPECT_EQ(Rule({full, Named("a")}), "ZIP_MISMATCH");
+  Entry file = folder;
+  file.attributes = 0100644U << 16U;
+  EXPECT_EQ(Rule({file, Named("a")}), "ZIP_UNSUPPORTED");
+  file = Named("a");
+  file.attributes = folder.attributes;
+  EXPECT_EQ(Rule({file}), "ZIP_UNSUPPORTED");
 }
 
 TEST(ZipTest, WhatIsNoPlainFileIsRefused) {

@@ -214,6 +214,9 @@ TEST(TorchValuesTest, ParametersAndAttributes) {
   const std::string named = "ctorch.nn.parameter\nParameter\n";
   EXPECT_EQ(RuleOfObject(named + "("s + tensor + "\x88t\x81"), "");
   EXPECT_EQ(RuleOfObject(named + ")\x81"), "SCHEMA");
+  // Optimizers keep their state by parameter; a plain tensor is no key.
+  EXPECT_EQ(RuleOfObject("}"s + named + "("s + tensor + "\x88t\x81}s"), "");
+  EXPECT_EQ(RuleOfObject("}"s + tensor + "}s"), "SCHEMA");
   // A later BUILD would be __setstate__: data, hooks and all.
   EXPECT_EQ(RuleOfObject(named + "("s + tensor + "\x88t\x81}b"), "STATE_RULE");
   EXPECT_EQ(RuleOfObject(tensor + "}b"), "STATE_RULE");
@@ -267,6 +270,16 @@ TEST(TorchValuesTest, MetadataOfAStateDictStay) {
                                   Text("version") + "cbuiltins\nprint\nsssb",
                               {})),
             "STATE_RULE");
+  // spectral_norm keeps the version of its hook in a dict of its own; nothing is deeper.
+  const auto hook = [&](const std::string& value) {
+    return RuleOf(LegacyFile(dict + "}"s + Text("_metadata") + dict + Text("") + "}"s +
+                                 Text("spectral_norm") + "}"s + Text("weight.version") + value +
+                                 "ssssb",
+                             {}));
+  };
+  EXPECT_EQ(hook(Int(1)), "");
+  EXPECT_EQ(hook("}"), "STATE_RULE");
+  EXPECT_EQ(hook("cbuiltins\nprint\n"), "STATE_RULE");
   // They are other dicts than the one whose attribute they are.
   EXPECT_EQ(RuleOf(LegacyFile(dict + "q\1}" + Text("_metadata") + "h\1sb", {})), "STATE_RULE");
   EXPECT_EQ(RuleOf(LegacyFile(dict + "q\1}" + Text("_metadata") + dict + Text("") + "h\1ssb", {})),

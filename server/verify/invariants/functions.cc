@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "server/verify/findings.h"
 #include "server/verify/invariants/neighbor_tree.h"
@@ -21,8 +18,6 @@ constexpr std::array<absl::string_view, 8> kNumbers = {"a_min", "a_max",  "min",
 constexpr std::array<absl::string_view, 6> kTruths = {"copy",     "keepdims",       "with_mean",
                                                       "with_std", "with_centering", "with_scaling"};
 constexpr std::array<absl::string_view, 2> kSmall = {"axis", "decimals"};
-constexpr std::array<absl::string_view, 2> kImportances = {"coef_", "feature_importances_"};
-constexpr size_t kMaxParts = 8;
 // More digits than a double has.
 constexpr int64_t kMaxDecimals = 32;
 
@@ -83,27 +78,9 @@ double FloatAt(const Array& array, uint64_t i) {
   return array.dtype.itemsize == 4 ? array.At<float>(i) : array.At<double>(i);
 }
 
-Check CheckImportances(const Scope& scope, const Instance& model) {
-  constexpr absl::string_view kKey = "importance_getter";
-  const std::optional<Value> value = model.Get(kKey);
-  const auto text = value ? scope.view().Str(*value) : std::nullopt;
-  if (!text || *text == "auto") return std::nullopt;  // what is no str, the state's rules judge
-  const std::vector<absl::string_view> parts = absl::StrSplit(*text, '.');
-  const bool plain = std::all_of(parts.begin(), parts.end(), [](absl::string_view part) {
-    return !part.empty() && part[0] != '_' && std::all_of(part.begin(), part.end(), [](char c) {
-      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-    });
-  });
-  if (!plain || parts.size() > kMaxParts || !IsOneOf(kImportances, parts.back())) {
-    return Broken{kKey, "the importances are no coef_ or feature_importances_ behind plain names"};
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 Check CheckFunction(const Scope& scope, const Instance& transformer) {
-  if (Check broken = CheckImportances(scope, transformer)) return broken;
   const std::optional<Value> function = transformer.Get("func");
   if (function && scope.KindOf(*function) == v1::VALUE_KIND_OBJECT &&
       !scope.CallOf(*function, policy::Schema::kPartial)) {

@@ -8,8 +8,7 @@ namespace loadlock::verify {
 
 // FunctionTransformer: of objects only check_array's partial is called (names go by their places);
 // arguments are numbers and truths under listed names. `out` and `where` of a ufunc would write
-// into arrays, `dtype` would name a type. importance_getter is a dotted name of public attributes
-// that ends with importances: nothing on its way is called.
+// into arrays, `dtype` would name a type.
 Check CheckFunction(const Scope& scope, const Instance& transformer);
 // IsotonicRegression, whose __setstate__ makes an interp1d from its thresholds.
 Check CheckIsotonic(const Scope& scope, const Instance& model);

@@ -125,8 +125,33 @@ TEST(Checkpoints, PathsAndTimes) {
   EXPECT_TRUE(TorchOutcome(Call("datetime.time", {bytes(noon)})).starts_with("SCHEMA"));
   EXPECT_TRUE(TorchOutcome(Call("datetime.timedelta", {Int(int64_t{1} << 40), Int(0), Int(0)}))
                   .starts_with("SCHEMA"));
+  const Maker hour = Call("datetime.timedelta", {Int(0), Int(3600), Int(0)});
+  const Maker day = Call("datetime.timedelta", {Int(1), Int(0), Int(0)});
+  const Maker zone = Call("datetime.timezone", {hour, Str("CET")});
+  EXPECT_EQ(TorchOutcome(zone), "ACCEPTED");
+  EXPECT_EQ(TorchOutcome(Call("datetime.datetime", {bytes(noon), zone})), "ACCEPTED");
+  EXPECT_EQ(TorchOutcome(Call("datetime.time", {bytes(noon.substr(4))})), "ACCEPTED");
+  EXPECT_EQ(TorchOutcome(Call("datetime.time", {bytes(noon.substr(4)), zone})), "ACCEPTED");
+  for (const Maker& wrong :
+       {Call("datetime.timezone", {day}), Call("datetime.timezone", {Int(1)}),
+        Call("datetime.timezone", {hour, Int(1)}), Call("datetime.timezone", {}),
+        Call("datetime.date", {bytes(noon.substr(0, 4)), zone}),
+        Call("datetime.datetime", {bytes(noon), hour}),
+        Call("datetime.datetime", {bytes(noon), Int(1)}),
+        Call("datetime.time", {bytes(std::string(6, '\x3D'))}),
+        Call("datetime.time", {bytes(noon)})}) {
+    EXPECT_TRUE(TorchOutcome(wrong).starts_with("SCHEMA")) << TorchOutcome(wrong);
+  }
   EXPECT_EQ(TorchOutcome(Obj("argparse.Namespace", {{"lr", Float(1)}, {"betas", List({})}})),
             "ACCEPTED");
+  EXPECT_EQ(TorchOutcome(Obj("argparse.Namespace",
+                             {{"out", Call("pathlib.PosixPath", {Str("runs")})},
+                              {"dtype", Name("torch.float16")},
+                              {"more", List({Obj("argparse.Namespace", {{"when", zone}})})}})),
+            "ACCEPTED");
+  EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"act", Name("torch.nn.functional.relu")}})),
+            "ACCEPTED");
+  EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"all", List({Linear(1, 1)})}})), "ACCEPTED");
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"net", Linear(1, 1)}})), "ACCEPTED");
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"__class__", Int(1)}})), "ACCEPTED");
   EXPECT_NE(TorchOutcome(Obj("argparse.Namespace", {{"_get_args", Int(1)}})), "ACCEPTED");
