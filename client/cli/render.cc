@@ -162,6 +162,13 @@ std::string RenderInfo(const v1::GetServerInfoResponse& info,
                   HumanBytes(info.max_heap_bytes()), " of memory, ", info.max_nodes(), " nodes, ",
                   info.max_cpu_time().seconds(), " s of processor, ",
                   info.max_wall_time().seconds(), " s in all\n");
+  if (info.max_store_bytes() > 0) {
+    const std::string use =
+        absl::StrCat(Count(info.store_files(), "file"), ", ", HumanBytes(info.store_bytes()),
+                     " of ", HumanBytes(info.max_store_bytes()), "; ", info.cached_answers(),
+                     " answers from earlier verdicts, ", info.new_answers(), " new");
+    absl::StrAppend(&out, LimitLine("store", use));
+  }
   absl::StrAppend(&out, "policies:\n");
   for (const v1::PolicySummary& policy : policies.policies()) {
     absl::StrAppend(&out, "  ", Printable(policy.name(), kMaxName), "  ",

@@ -87,6 +87,12 @@ absl::StatusOr<HandedFiles> FetchFilesFrom(int socket, absl::string_view token,
   if (descriptors.size() != (files.decoded_size > 0 ? 2u : 1u)) {
     return absl::DataLossError("the daemon handed over the wrong number of descriptors");
   }
+  ucred daemon = {};
+  socklen_t length = sizeof(daemon);
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &daemon, &length) != 0) {
+    return absl::ErrnoToStatus(errno, "SO_PEERCRED");
+  }
+  files.owner = daemon.uid;
   files.artifact = std::move(descriptors[0]);
   if (descriptors.size() == 2) files.decoded = std::move(descriptors[1]);
   return files;

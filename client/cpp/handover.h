@@ -3,6 +3,8 @@
 #ifndef LOADLOCK_CLIENT_CPP_HANDOVER_H_
 #define LOADLOCK_CLIENT_CPP_HANDOVER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 
@@ -13,13 +15,15 @@
 
 namespace loadlock::client {
 
-// What the daemon handed over, not yet checked for its seals.
+// What the daemon handed over, not yet checked for its seals or its owner.
 struct HandedFiles {
   Fd artifact;
   uint64_t artifact_size = 0;
   // Not valid if nothing had to be decoded.
   Fd decoded;
   uint64_t decoded_size = 0;
+  // Who handed them over: a file of the daemon's store must be his.
+  uid_t owner = static_cast<uid_t>(-1);
 };
 
 // Errors: those of ConnectUnix; NOT_FOUND if the daemon knows no such lease of this caller;

@@ -105,11 +105,13 @@ absl::Status ModelAssembler::AddFiles(HandedFiles files, Access access) {
   if (files.artifact_size != report.size() || files.decoded_size != report.decoded_size()) {
     return Broken("descriptors of another size than the report says");
   }
-  auto artifact = SealedFile::Map(std::move(files.artifact), files.artifact_size, access);
+  auto artifact =
+      SealedFile::Map(std::move(files.artifact), files.artifact_size, files.owner, access);
   if (!artifact.ok()) return artifact.status();
   model_.artifact_ = *std::move(artifact);
   if (files.decoded_size > 0) {
-    auto decoded = SealedFile::Map(std::move(files.decoded), files.decoded_size, access);
+    auto decoded =
+        SealedFile::Map(std::move(files.decoded), files.decoded_size, files.owner, access);
     if (!decoded.ok()) return decoded.status();
     model_.decoded_ = *std::move(decoded);
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -108,6 +109,41 @@ TEST(ModelAssembler, RefusesDescriptorsThatCanStillChange) {
   HandedFiles device;
   device.artifact = Fd(open("/dev/null", O_RDONLY));
   EXPECT_FALSE(Assembler({}, 0).AddFiles(std::move(device), Access::kReadOnly).ok());
+}
+
+// A file as the daemon's store has them.
+HandedFiles Stored(const std::string& content, mode_t mode, int flags, uid_t owner) {
+  std::string path = testing::TempDir() + "/stored_XXXXXX";
+  const Fd writer(mkstemp(path.data()));
+  EXPECT_EQ(write(writer.get(), content.data(), content.size()),
+            static_cast<ssize_t>(content.size()));
+  HandedFiles files;
+  files.artifact = Fd(open(path.c_str(), flags));
+  files.artifact_size = content.size();
+  files.owner = owner;
+  EXPECT_EQ(fchmod(writer.get(), mode), 0);
+  EXPECT_EQ(unlink(path.c_str()), 0);
+  return files;
+}
+
+TEST(ModelAssembler, TakesFilesOfTheDaemonThatNobodyMayWrite) {
+  const uid_t own = geteuid();
+  ModelAssembler assembler = Assembler({{kArtifact, 0, 3}}, 3);
+  ASSERT_TRUE(assembler.AddFiles(Stored("abc", 0400, O_RDONLY, own), Access::kReadOnly).ok());
+  EXPECT_EQ(Text(std::move(assembler).Finish()->buffer(0)), "abc");
+  struct Case {
+    mode_t mode;
+    int flags;
+    uid_t owner;
+  };
+  for (const Case& bad :
+       {Case{0600, O_RDONLY, own}, Case{0420, O_RDONLY, own}, Case{0402, O_RDONLY, own},
+        Case{0400, O_RDWR, own}, Case{0400, O_RDONLY, own + 1}}) {
+    EXPECT_TRUE(absl::IsFailedPrecondition(
+        Assembler({{kArtifact, 0, 3}}, 3)
+            .AddFiles(Stored("abc", bad.mode, bad.flags, bad.owner), Access::kReadOnly)))
+        << bad.mode;
+  }
 }
 
 TEST(ModelAssembler, RefusesDescriptorsOfAnotherSizeThanAnnounced) {

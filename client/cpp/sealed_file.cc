@@ -15,16 +15,28 @@ namespace {
 
 constexpr int kNeededSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 
+bool IsSealed(int fd) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  return seals >= 0 && (seals & kNeededSeals) == kNeededSeals;
+}
+
+// A memory file that is not sealed is none: its mode lets others write.
+bool IsStored(int fd, const struct stat& status, uid_t owner) {
+  const int flags = fcntl(fd, F_GETFL);
+  return S_ISREG(status.st_mode) && (status.st_mode & ALLPERMS) == S_IRUSR &&
+         status.st_uid == owner && flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
+}
+
 }  // namespace
 
-absl::StatusOr<SealedFile> SealedFile::Map(Fd fd, uint64_t expected_size, Access access) {
-  const int seals = fcntl(fd.get(), F_GET_SEALS);
-  if (seals < 0 || (seals & kNeededSeals) != kNeededSeals) {
+absl::StatusOr<SealedFile> SealedFile::Map(Fd fd, uint64_t expected_size, uid_t owner,
+                                           Access access) {
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0) return absl::ErrnoToStatus(errno, "fstat");
+  if (!IsSealed(fd.get()) && !IsStored(fd.get(), status, owner)) {
     return absl::FailedPreconditionError(
         "the descriptor that came for the model is not sealed against change");
   }
-  struct stat status {};
-  if (fstat(fd.get(), &status) != 0) return absl::ErrnoToStatus(errno, "fstat");
   if (status.st_size < 0 || static_cast<uint64_t>(status.st_size) != expected_size) {
     return absl::FailedPreconditionError(absl::StrCat("the descriptor holds ", status.st_size,
                                                       " bytes, the report says ", expected_size));

@@ -1,6 +1,11 @@
-// Bytes that nobody can change any more: a sealed memfd, mapped.
+// Bytes that are not changed any more: a sealed memfd or a file of the daemon's store, mapped.
+//
+// Nobody can write to the first. The second only the daemon's user could open for writing, after
+// changing its mode, and the daemon never does: it is trusted with the verdict as well.
 #ifndef LOADLOCK_CLIENT_CPP_SEALED_FILE_H_
 #define LOADLOCK_CLIENT_CPP_SEALED_FILE_H_
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,9 +26,10 @@ enum class Access {
 class SealedFile {
  public:
   // Maps `fd`, which is closed either way. FAILED_PRECONDITION unless it is sealed
-  // against writing, shrinking and growing (else the sender could change what was vetted)
-  // and has exactly `expected_size` bytes. A file of size 0 has no mapping.
-  static absl::StatusOr<SealedFile> Map(Fd fd, uint64_t expected_size, Access access);
+  // against writing, shrinking and growing (else the sender could change what was vetted), or
+  // is a regular file of `owner`, 0400 and open for reading only; and has exactly
+  // `expected_size` bytes. A file of size 0 has no mapping.
+  static absl::StatusOr<SealedFile> Map(Fd fd, uint64_t expected_size, uid_t owner, Access access);
 
   SealedFile() = default;
   ~SealedFile();

@@ -31,6 +31,13 @@ enum class Stage {
   kFdHanded,     // and got them
   kUnloading,    // a lease is about to end
   kDraining,     // no new request is taken
+  // A file of the store.
+  kStoreBegun,    // it has a name for as long as it is not complete, and some bytes
+  kStoreWritten,  // it is complete
+  kStoreSynced,   // and on the disk
+  kStoreNamed,    // and has its name, which may not be on the disk yet
+  kStoreKept,     // and which is
+  kStoreEvicted,  // another was removed for it
   // The launcher.
   kSpawning,  // it was asked for a worker
   kSpawned,   // the worker runs, the daemon does not know yet

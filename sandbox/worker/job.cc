@@ -35,8 +35,13 @@ int MapArtifact(int fd, uint64_t size, absl::Span<const uint8_t>* artifact) {
   if (syscall(SYS_fstat, fd, &info) != 0) return jail::kExitBadJob;
   if (info.st_size < 0 || static_cast<uint64_t>(info.st_size) != size) return jail::kExitBadJob;
   if (size == 0) return jail::kExitOk;
+  // A memory file is sealed. What has no seals is a file of the daemon's store, which is written
+  // before it is 0400 and never after; a memory file that is not sealed has other modes.
   constexpr int kNeeded = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-  if ((fcntl(fd, F_GET_SEALS) & kNeeded) != kNeeded) return jail::kExitBadJob;
+  const int seals = fcntl(fd, F_GET_SEALS);
+  const bool sealed = seals >= 0 && (seals & kNeeded) == kNeeded;
+  const bool stored = S_ISREG(info.st_mode) && (info.st_mode & ALLPERMS) == S_IRUSR;
+  if (!sealed && !stored) return jail::kExitBadJob;
   void* const address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (address == MAP_FAILED) return errno == ENOMEM ? jail::kExitMemory : jail::kExitBadJob;
   *artifact = absl::MakeConstSpan(static_cast<const uint8_t*>(address), size);

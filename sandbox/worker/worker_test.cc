@@ -69,12 +69,28 @@ class WorkerTest : public ::testing::TestWithParam<jail::Tier> {
   }
 
   Answer Run(const std::string& artifact, const std::string& job, int seals = kSeals) {
-    Answer answer;
     const UniqueFd file(memfd_create("artifact", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    const UniqueFd decoded(memfd_create("decoded", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     EXPECT_EQ(write(file.get(), artifact.data(), artifact.size()),
               static_cast<ssize_t>(artifact.size()));
     EXPECT_EQ(fcntl(file.get(), F_ADD_SEALS, seals), 0);
+    return Run(file, job);
+  }
+
+  // With an artifact that lies in a file on disk.
+  Answer RunFile(const std::string& artifact, mode_t mode) {
+    std::string path = ::testing::TempDir() + "/artifact_XXXXXX";
+    const UniqueFd writer(mkstemp(path.data()));
+    EXPECT_EQ(write(writer.get(), artifact.data(), artifact.size()),
+              static_cast<ssize_t>(artifact.size()));
+    const UniqueFd file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(fchmod(writer.get(), mode), 0);
+    EXPECT_EQ(unlink(path.c_str()), 0);
+    return Run(file, JobFor(artifact.size()).SerializeAsString());
+  }
+
+  Answer Run(const UniqueFd& file, const std::string& job) {
+    Answer answer;
+    const UniqueFd decoded(memfd_create("decoded", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     auto worker = jail_->Acquire(clock::SteadyTime::Now() + absl::Seconds(30));
     EXPECT_TRUE(worker.ok()) << worker.status();
     if (!worker.ok()) return answer;
@@ -183,6 +199,15 @@ TEST_P(WorkerTest, WantsASealedArtifactOfTheSizeThatTheJobSays) {
               jail::kExitBadJob);
   }
   EXPECT_EQ(Run(artifact, "\xff\xff").exit.code_or_signal, jail::kExitBadJob);
+}
+
+TEST_P(WorkerTest, ReadsAFileThatNobodyMayWrite) {
+  const Answer answer = RunFile("N.", 0400);
+  EXPECT_EQ(answer.outcome.kind, ReadOutcome::Kind::kComplete);
+  EXPECT_EQ(answer.result.format(), "pickle");
+  for (const mode_t mode : {0600U, 0440U, 0402U}) {
+    EXPECT_EQ(RunFile("N.", mode).exit.code_or_signal, jail::kExitBadJob) << mode;
+  }
 }
 
 }  // namespace

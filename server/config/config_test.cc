@@ -76,6 +76,7 @@ TEST_F(ConfigTest, DefaultsWithoutFile) {
   EXPECT_GE(settings->limits.warm_workers, 2U);
   EXPECT_EQ(settings->min_tier, v1::TIER_C);
   EXPECT_EQ(settings->best_tier, v1::TIER_A);
+  EXPECT_EQ(settings->store.state_dir, "");
 }
 
 TEST_F(ConfigTest, FileIsTaken) {
@@ -87,6 +88,7 @@ TEST_F(ConfigTest, FileIsTaken) {
       "limits { max_nodes: 5 max_wall_time { seconds: 7 } default_lease { nanos: 5000000 } }\n"
       "min_tier: TIER_B\n"
       "log { level: 'debug' format: LOG_FORMAT_JSON file: '/tmp/x.log' }\n"
+      "store { state_dir: '/var/lib/x' max_bytes: 1048576 min_file_bytes: 300000 }\n"
       "drain_timeout { seconds: 3 }\n");
   ASSERT_TRUE(settings.ok()) << settings.status();
   EXPECT_EQ(settings->unix_socket, "/tmp/x.sock");
@@ -98,6 +100,10 @@ TEST_F(ConfigTest, FileIsTaken) {
   EXPECT_EQ(settings->min_tier, v1::TIER_B);
   EXPECT_TRUE(settings->log.json);
   EXPECT_EQ(settings->log.level, "debug");
+  EXPECT_EQ(settings->store.state_dir, "/var/lib/x");
+  EXPECT_EQ(settings->store.max_bytes, kMiB);
+  EXPECT_EQ(settings->store.min_file_bytes, 300'000U);
+  EXPECT_EQ(settings->store.max_memory_bytes, kMaxMemoryBytes);
   EXPECT_EQ(settings->drain_timeout, absl::Seconds(3));
 }
 
@@ -141,6 +147,11 @@ TEST_F(ConfigTest, LimitsHaveBounds) {
   EXPECT_EQ(ErrorOf("limits {\n max_lease { seconds: 1 }\n default_lease { seconds: 2 } }"),
             "FILE:3: limits.default_lease: must not exceed max_lease");
   EXPECT_THAT(ErrorOf("drain_timeout { seconds: 999999 }"), HasSubstr("FILE:1: drain_timeout"));
+  EXPECT_EQ(ErrorOf("store {\n state_dir: 'x' }"),
+            "FILE:2: store.state_dir: must be an absolute path");
+  EXPECT_THAT(ErrorOf("store {\n max_bytes: 5 }"), HasSubstr("FILE:2: store.max_bytes: must be"));
+  EXPECT_THAT(ErrorOf("store {\n min_file_bytes: 4096 }"),
+              HasSubstr("FILE:2: store.min_file_bytes: must be"));
 }
 
 TEST_F(ConfigTest, ShortMaxLeaseShortensTheDefault) {
@@ -255,11 +266,17 @@ TEST_F(ConfigTest, OnlyRootsAndPoliciesAreReloaded) {
       WithFile(models + "roots: '" + dir_ + "/more' policy_dir: '" + dir_ + "/more'");
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_TRUE(CheckReload(*running, *next).ok());
+  Settings storing = *running;
+  storing.store.state_dir = dir_ + "/state";
+  Settings elsewhere = *next;
+  elsewhere.store = storing.store;
+  EXPECT_THAT(std::string(CheckReload(storing, elsewhere).message()), StartsWith("roots "));
   for (const auto& [text, field] : std::vector<std::pair<std::string, std::string>>{
            {"listen { unix_socket: '/other' }", "listen.unix_socket "},
            {"listen { tcp: '127.0.0.1:1' }", "listen.tcp "},
            {"limits { max_nodes: 5 }", "limits "},
            {"min_tier: TIER_A", "min_tier "},
+           {"store { max_bytes: 5000000 }", "store "},
            {"log { level: 'warn' }", "log "},
            {"log { file: '/other' }", "log "},
            {"drain_timeout { seconds: 1 }", "drain_timeout "}}) {

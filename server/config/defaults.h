@@ -70,6 +70,15 @@ inline constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
 inline constexpr absl::string_view kUnixSocket = "/run/loadlock/loadlock.sock";
 inline constexpr absl::string_view kLogLevel = "info";
 
+// The store, where there is one. Eight of the largest artifacts.
+inline constexpr uint64_t kMaxStoreBytes = 32 * kGiB;
+// A memory file of less costs little, and making a file on disk more than copying as much.
+inline constexpr uint64_t kMinFileBytes = kMiB;
+// Graphs of large models take a few megabytes.
+inline constexpr uint64_t kMaxOutputBytes = kGiB;
+// A thousand small models, or a few with large graphs.
+inline constexpr uint64_t kMaxMemoryBytes = 64 * kMiB;
+
 // What a worker may take grows with its artifact, up to the limits above, so that small artifacts
 // do not reserve gigabytes that they cannot fill: base + factor * artifact size.
 // Decoded: zlib's best ratio is 1032; other codecs exceed it only on constant data, for which the

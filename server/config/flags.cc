@@ -35,6 +35,9 @@ void AddOptions(CLI::App& app, Flags& flags) {
   app.add_option("--log-format", flags.log_format, "text or json");
   app.add_option("--log-file", flags.log_file, "Log file, created 0600 (default: standard error)")
       ->transform(FromHere);
+  app.add_option("--state-dir", flags.state_dir,
+                 "Folder for copies of large artifacts and what was found out about them")
+      ->transform(FromHere);
   app.add_option("--worker", flags.worker, "Path of loadlock-worker")->transform(FromHere);
   app.add_option("--lifeline-fd", flags.lifeline_fd, "Exit when this descriptor reads end of file");
   app.add_option("--ready-fd", flags.ready_fd, "Write \"ready\" to this descriptor when serving");

@@ -20,6 +20,11 @@ absl::Status CheckReload(const Settings& running, const Settings& next) {
   if (same.limits != running.limits) return differs("limits");
   if (same.min_tier != running.min_tier) return differs("min_tier");
   if (same.log != running.log) return differs("log");
+  if (same.store != running.store) return differs("store");
+  // What is stored was under the roots of its time, and is found by digest.
+  if (!running.store.state_dir.empty() && next.roots != running.roots) {
+    return differs("roots of a daemon with a store");
+  }
   if (same.drain_timeout != running.drain_timeout) return differs("drain_timeout");
   if (same != running) return differs("the configuration");
   return absl::OkStatus();

@@ -7,9 +7,9 @@
 
 namespace loadlock::config {
 
-// OK if `next` differs from `running` in roots and policy_dir at most. Everything else is built
-// into sockets, workers and budgets that are in use: FAILED_PRECONDITION names the first such
-// difference.
+// OK if `next` differs from `running` in roots and policy_dir at most, with a store in policy_dir
+// alone. Everything else is built into sockets, workers and budgets that are in use:
+// FAILED_PRECONDITION names the first such difference.
 absl::Status CheckReload(const Settings& running, const Settings& next);
 
 }  // namespace loadlock::config

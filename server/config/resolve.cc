@@ -96,16 +96,24 @@ absl::StatusOr<v1::Tier> TierOf(const std::string& text, const Complain& complai
 
 // Limits that only have to lie between two bounds.
 template <typename T>
-absl::Status TakeNumber(const ConfigFile& file, absl::string_view field, T given, T lowest,
-                        T highest, T* out) {
+absl::Status TakeNumberAt(const ConfigFile& file, const std::string& path, T given, T lowest,
+                          T highest, T* out) {
   if (given == 0) return absl::OkStatus();  // Absent: the default.
   if (given < lowest || given > highest) {
-    return file.Error(absl::StrCat("limits.", field),
-                      absl::StrCat("must be ", lowest, " to ", highest));
+    return file.Error(path, absl::StrCat("must be ", lowest, " to ", highest));
   }
   *out = given;
   return absl::OkStatus();
 }
+
+template <typename T>
+absl::Status TakeNumber(const ConfigFile& file, absl::string_view field, T given, T lowest,
+                        T highest, T* out) {
+  return TakeNumberAt(file, absl::StrCat("limits.", field), given, lowest, highest, out);
+}
+
+// No plausible machine has more; keeps every later sum far from 2^64.
+constexpr uint64_t kMostBytes = uint64_t{1} << 44;
 
 absl::Status TakeDuration(const ConfigFile& file, const std::string& path, bool present,
                           const google::protobuf::Duration& given, absl::Duration highest,
@@ -129,8 +137,6 @@ absl::Status FirstError(std::initializer_list<absl::Status> checks) {
 
 absl::Status TakeLimits(const ConfigFile& file, LimitSettings* out) {
   const v1::Limits& in = file.config().limits();
-  // No plausible machine has more; keeps every later sum far from 2^64.
-  constexpr uint64_t kMostBytes = uint64_t{1} << 44;
   absl::Status status = FirstError({
       TakeNumber(file, "max_artifact_bytes", in.max_artifact_bytes(), kKiB, kMostBytes,
                  &out->max_artifact_bytes),
@@ -290,6 +296,29 @@ absl::Status TakeLog(const ConfigFile& file, const Flags& flags, Settings* out) 
   return out->log.file.empty() ? absl::OkStatus() : CheckAbsolute(out->log.file, complain);
 }
 
+absl::Status TakeStore(const ConfigFile& file, const Flags& flags, StoreSettings* out) {
+  const v1::StoreConfig& in = file.config().store();
+  absl::Status status = FirstError({
+      TakeNumberAt(file, "store.max_bytes", in.max_bytes(), kMiB, kMostBytes, &out->max_bytes),
+      // Below this an artifact is hashed in one go with its copy.
+      TakeNumberAt(file, "store.min_file_bytes", in.min_file_bytes(), 256 * kKiB + 1, kMostBytes,
+                   &out->min_file_bytes),
+      TakeNumberAt(file, "store.max_output_bytes", in.max_output_bytes(), kMiB, kMostBytes,
+                   &out->max_output_bytes),
+      TakeNumberAt(file, "store.max_memory_bytes", in.max_memory_bytes(), kKiB, kMostBytes,
+                   &out->max_memory_bytes),
+  });
+  if (!status.ok()) return status;
+  Complain complain = OfField(file, "store.state_dir");
+  out->state_dir = in.state_dir();
+  if (flags.state_dir) {
+    out->state_dir = *flags.state_dir;
+    complain = OfFlag("--state-dir");
+    if (out->state_dir.empty()) return complain("must be an absolute path");
+  }
+  return out->state_dir.empty() ? absl::OkStatus() : CheckAbsolute(out->state_dir, complain);
+}
+
 absl::Status TakeDescriptors(const Flags& flags, Settings* out) {
   // Not the standard ones, which have other uses.
   if (flags.lifeline_fd && *flags.lifeline_fd < 3) {
@@ -316,6 +345,7 @@ absl::StatusOr<Settings> Resolve(const Flags& flags, const std::string& executab
       TakeLimits(*file, &out.limits),
       TakeTiers(*file, flags, &out),
       TakeLog(*file, flags, &out),
+      TakeStore(*file, flags, &out.store),
       TakeDuration(*file, "drain_timeout", file->config().has_drain_timeout(),
                    file->config().drain_timeout(), absl::Hours(1), &out.drain_timeout),
       TakeDescriptors(flags, &out),

@@ -34,6 +34,17 @@ struct LimitSettings {
   bool operator==(const LimitSettings&) const = default;
 };
 
+// Bytes as in loadlock.v1.StoreConfig.
+struct StoreSettings {
+  std::string state_dir;  // Empty: nothing is stored.
+  uint64_t max_bytes = kMaxStoreBytes;
+  uint64_t min_file_bytes = kMinFileBytes;
+  uint64_t max_output_bytes = kMaxOutputBytes;
+  uint64_t max_memory_bytes = kMaxMemoryBytes;
+
+  bool operator==(const StoreSettings&) const = default;
+};
+
 struct LogSettings {
   std::string level{kLogLevel};
   bool json = false;
@@ -52,6 +63,7 @@ struct Settings {
   v1::Tier min_tier = v1::TIER_C;
   v1::Tier best_tier = v1::TIER_A;  // Only lowered by --tier.
   LogSettings log;
+  StoreSettings store;
   absl::Duration drain_timeout = kDrainTimeout;
   int lifeline_fd = -1;  // -1: none.
   int ready_fd = -1;     // -1: none.

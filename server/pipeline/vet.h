@@ -18,8 +18,11 @@
 #include "server/admission/grant.h"
 #include "server/config/settings.h"
 #include "server/observe/log.h"
+#include "server/pipeline/memory.h"
+#include "server/pipeline/parser.h"
 #include "server/pipeline/rules.h"
 #include "server/pipeline/runner.h"
+#include "server/pipeline/verdicts.h"
 #include "server/policy/policy.h"
 #include "server/store/artifact.h"
 #include "server/store/roots.h"
@@ -40,6 +43,9 @@ struct Request {
   std::string policy;
   // Lower-case hex; empty: any.
   std::string expected_sha256;
+  // The bytes of that digest are wanted, and the path only says that the caller may have them:
+  // those of the store will do. Otherwise the verdict is about what lies at the path.
+  bool by_digest = false;
   clock::SteadyTime deadline = clock::SteadyTime::InfiniteFuture();
   // May be empty; must not block.
   std::function<bool()> cancelled;
@@ -48,30 +54,32 @@ struct Request {
 // A vetted artifact. If it is refused only the report counts.
 struct Vetted {
   v1::Report report;
-  // Present exactly if the verdict is ACCEPTED.
-  std::optional<verify::VerifiedGraph> graph;
-  // Sealed, open for reading only. `decoded` is invalid if decoded_size is 0.
-  channel::UniqueFd artifact;
-  channel::UniqueFd decoded;
+  // Present exactly if the verdict is ACCEPTED. May be shared with other requests.
+  std::shared_ptr<const verify::VerifiedGraph> graph;
+  // `decoded` is null if decoded_size is 0.
+  store::SharedFd artifact;
+  store::SharedFd decoded;
   uint64_t artifact_size = 0;
   uint64_t decoded_size = 0;
   // To be held as long as graph and descriptors are.
   admission::Reservation reservation;
 };
 
-// What a Vetter works with; all must outlive it.
+// What a Vetter works with; all must outlive it. Without a memory every request is answered anew.
 struct Parts {
   config::LimitSettings limits;
   const CurrentRules* rules = nullptr;
   admission::Gate* gate = nullptr;
   Runner* runner = nullptr;
   const observe::Log* log = nullptr;
+  Memory* memory = nullptr;
 };
 
 // Thread safe.
 class Vetter {
  public:
-  explicit Vetter(const Parts& parts) : parts_(parts) {}
+  explicit Vetter(const Parts& parts)
+      : parts_(parts), parser_(parts.limits, parts.gate, parts.runner) {}
 
   // Blocks until there is a verdict. A refusal is no error; errors (with ErrorInfo) mean that
   // there is no verdict: INVALID_ARGUMENT (which field), NOT_FOUND, PERMISSION_DENIED,
@@ -84,13 +92,25 @@ class Vetter {
   absl::StatusOr<Vetted> Decide(Request& request) const;
   absl::StatusOr<const policy::CompiledPolicy*> CheckRequest(const Request& request,
                                                              const Rules& rules) const;
-  absl::Status TakeIn(Request& request, Run* run) const;
-  absl::Status ParseOnce(const Request& request, Run* run) const;
-  absl::Status Parse(const Request& request, Run* run) const;
-  absl::Status Judge(RunResult& result, Run* run) const;
+  absl::StatusOr<uint64_t> SizeOf(const Request& request, Run* run) const;
+  absl::Status Reserve(uint64_t bytes, Run* run) const;
+  absl::StatusOr<Vetted> Answer(const Request& request, const SharedVerdict& verdict,
+                                Run* run) const;
   void LogVerdict(const v1::Report& report) const;
 
+  // Each request for itself.
+  absl::StatusOr<SharedVerdict> Alone(Request& request, Run* run) const;
+  absl::StatusOr<store::Artifact> TakeIn(Request& request, Run* run) const;
+
+  // With what is known from other requests (remembering.cc).
+  absl::StatusOr<SharedVerdict> Remembering(Request& request, Run* run) const;
+  absl::StatusOr<SharedVerdict> Recall(const std::string& sha256, Run* run) const;
+  absl::Status Copy(const Request& request, Run* run) const;
+  absl::StatusOr<SharedVerdict> FindVerdict(const Request& request, Run* run) const;
+  absl::StatusOr<SharedVerdict> NewVerdict(const Request& request, Run* run) const;
+
   const Parts parts_;
+  const Parser parser_;
 };
 
 }  // namespace loadlock::pipeline

@@ -15,6 +15,7 @@
 
 #include "server/observe/error.h"
 #include "server/pipeline/findings.h"
+#include "server/pipeline/testing/fake_runner.h"
 #include "server/store/memfd.h"
 #include "tests/support/temp_folder.h"
 
@@ -26,43 +27,6 @@ using ::testing::HasSubstr;
 
 // SHA-256 of "abc", FIPS 180-2.
 constexpr char kAbc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-
-class FakeRunner : public Runner {
- public:
-  using Act = std::function<absl::StatusOr<RunResult>(const RunRequest&)>;
-
-  absl::StatusOr<RunResult> Run(const RunRequest& request) override {
-    ++runs;
-    last_job = request.job;
-    return act(request);
-  }
-  v1::Tier tier() const override { return v1::TIER_B; }
-  std::string tier_reason() const override { return "no namespaces"; }
-  uint32_t ready_workers() const override { return 1; }
-
-  Act act;
-  int runs = 0;
-  v1::Job last_job;
-};
-
-// What an honest worker says of a stream that is just None.
-RunResult HonestNone() {
-  v1::Graph graph;
-  graph.add_kinds(v1::NODE_KIND_NONE);
-  graph.add_operand_counts(0);
-  v1::Provenance provenance;
-  provenance.add_node_offsets(0);
-  provenance.add_node_opcodes('N');
-  v1::WorkerResult result;
-  result.set_format("pickle");
-  RunResult out;
-  out.output.graph = graph.SerializeAsString();
-  out.output.provenance = provenance.SerializeAsString();
-  result.set_graph_bytes(out.output.graph.size());
-  result.set_provenance_bytes(out.output.provenance.size());
-  out.output.result = result.SerializeAsString();
-  return out;
-}
 
 class VetTest : public ::testing::Test {
  protected:
@@ -76,7 +40,8 @@ class VetTest : public ::testing::Test {
 
   Rules ReadRules() const {
     return {.roots = *store::Roots::Open({dir_ + "/root"}),
-            .policies = *policy::PolicySet::Load(dir_ + "/policies")};
+            .policies = *policy::PolicySet::Load(dir_ + "/policies"),
+            .origins = nullptr};
   }
 
   Request ForModel() const {
@@ -102,8 +67,8 @@ class VetTest : public ::testing::Test {
     const absl::StatusOr<Vetted> vetted = Vet(std::move(request));
     if (!vetted.ok()) return std::string(vetted.status().message());
     EXPECT_EQ(vetted->report.verdict(), v1::VERDICT_REFUSED);
-    EXPECT_FALSE(vetted->graph.has_value());
-    EXPECT_FALSE(vetted->artifact.valid());
+    EXPECT_EQ(vetted->graph, nullptr);
+    EXPECT_EQ(vetted->artifact, nullptr);
     return vetted->report.findings_size() == 0 ? "" : vetted->report.findings(0).rule_id();
   }
 
@@ -147,10 +112,10 @@ TEST_F(VetTest, AcceptsAndReports) {
   EXPECT_EQ(report.tier(), v1::TIER_B);
   EXPECT_EQ(report.tier_reason(), "no namespaces");
   EXPECT_TRUE(report.timing().has_total());
-  ASSERT_TRUE(vetted->graph.has_value());
-  EXPECT_TRUE(store::IsSealed(vetted->artifact.get()));
+  ASSERT_NE(vetted->graph, nullptr);
+  EXPECT_TRUE(store::IsSealed(vetted->artifact->get()));
   EXPECT_EQ(vetted->artifact_size, 3U);
-  EXPECT_FALSE(vetted->decoded.valid());
+  EXPECT_EQ(vetted->decoded, nullptr);
   // What stays reserved is what is held.
   EXPECT_EQ(gate_.reserved_bytes(), 3 + vetted->graph->graph().ByteSizeLong());
   vetted = absl::CancelledError();

@@ -104,6 +104,7 @@ class Daemon {
 
  private:
   absl::Status OpenSockets();
+  absl::Status OpenMemory();
   void MakePipeline();
   absl::Status WatchForTheEnd();
   absl::Status SayReady();
@@ -127,6 +128,7 @@ class Daemon {
   observe::RequestIds ids_;
   std::unique_ptr<admission::Gate> gate_;
   std::unique_ptr<pipeline::Runner> runner_;
+  std::unique_ptr<pipeline::Memory> memory_;
   std::unique_ptr<pipeline::Vetter> vetter_;
   CallerTable callers_;
   std::unique_ptr<LeaseTable> leases_;
@@ -170,6 +172,15 @@ absl::Status Daemon::OpenSockets() {
   return passed->CheckAllTaken();
 }
 
+absl::Status Daemon::OpenMemory() {
+  if (settings_.store.state_dir.empty()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<pipeline::Memory>> memory =
+      pipeline::Memory::Open(settings_, std::string(1, jail::TierLetter(jail_->tier())));
+  if (!memory.ok()) return memory.status();
+  memory_ = *std::move(memory);
+  return absl::OkStatus();
+}
+
 void Daemon::MakePipeline() {
   const config::LimitSettings& limits = settings_.limits;
   gate_ = std::make_unique<admission::Gate>(
@@ -182,7 +193,8 @@ void Daemon::MakePipeline() {
                                                                .rules = &*rules_,
                                                                .gate = gate_.get(),
                                                                .runner = runner_.get(),
-                                                               .log = &log_});
+                                                               .log = &log_,
+                                                               .memory = memory_.get()});
   leases_ = std::make_unique<LeaseTable>(limits.max_leases, limits.max_caller_percent);
   streams_ = std::make_unique<Streams>(limits.max_caller_percent);
   executor_ =
@@ -199,7 +211,8 @@ void Daemon::MakePipeline() {
                                                     .ids = &ids_,
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),
-                                                    .streams = streams_.get()});
+                                                    .streams = streams_.get(),
+                                                    .memory = memory_.get()});
   // What honest callers can have on the way: a message of each request that may wait or run, and a
   // chunk of each stream.
   const uint64_t user_bytes =
@@ -297,6 +310,7 @@ absl::Status Daemon::Serve() {
   if (!signals.ok()) return signals.status();
   signals_ = *std::move(signals);
   RaiseDescriptorLimit(log_);
+  if (absl::Status status = OpenMemory(); !status.ok()) return status;
   MakePipeline();
   if (absl::Status status = servers_->Start(settings_.tcp); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();

@@ -11,8 +11,9 @@
 //                     only if the decoded size is not 0, the decoded data's.
 //                     With status 1 both sizes are 0 and there is no descriptor.
 //
-// Then the daemon closes. The descriptors are memory files with the seals SHRINK, GROW, WRITE and
-// SEAL, open for reading only. A token works as often as it is sent while its lease lives.
+// Then the daemon closes. The descriptors are open for reading only: memory files with the seals
+// SHRINK, GROW, WRITE and SEAL, or files of the daemon's store, 0400 and of the user that
+// SO_PEERCRED names. A token works as often as it is sent while its lease lives.
 #ifndef LOADLOCK_SERVER_RPC_FD_PROTOCOL_H_
 #define LOADLOCK_SERVER_RPC_FD_PROTOCOL_H_
 

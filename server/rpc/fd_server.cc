@@ -98,8 +98,8 @@ void FdServer::Answer(int fd) {
   if (model != nullptr) {
     faults::FaultPoint(faults::Stage::kFdAsked);
     answer = {HandOverStatus::kOk, model->artifact_size, model->decoded_size};
-    descriptors.push_back(model->artifact.get());
-    if (model->decoded_size > 0) descriptors.push_back(model->decoded.get());
+    descriptors.push_back(model->artifact->get());
+    if (model->decoded_size > 0) descriptors.push_back(model->decoded->get());
   }
   if (got > 0) Send(fd, answer, descriptors);
   if (model != nullptr) faults::FaultPoint(faults::Stage::kFdHanded);

@@ -13,9 +13,9 @@ FetchReactor::FetchReactor(const v1::FetchModelRequest& request,
                            std::shared_ptr<const LeasedModel> model, StreamSlot slot)
     : model_(std::move(model)),
       slot_(std::move(slot)),
-      pieces_(model_->graph),
+      pieces_(*model_->graph),
       graph_done_(request.skip_graph()),
-      buffer_(request.skip_buffers() ? model_->graph.buffer_lengths_size() : 0) {
+      buffer_(request.skip_buffers() ? model_->graph->buffer_lengths_size() : 0) {
   faults::FaultPoint(faults::Stage::kFetchBegun);
   WriteNext();
 }
@@ -37,7 +37,7 @@ void FetchReactor::WriteNext() {
     graph_done_ = true;
   }
   // An empty buffer still gets its one, empty, chunk.
-  if (buffer_ < model_->graph.buffer_lengths_size()) {
+  if (buffer_ < model_->graph->buffer_lengths_size()) {
     if (NextChunk()) StartWrite(&message_);
     return;
   }
@@ -45,7 +45,7 @@ void FetchReactor::WriteNext() {
 }
 
 bool FetchReactor::NextChunk() {
-  const uint64_t left = model_->graph.buffer_lengths(buffer_) - offset_;
+  const uint64_t left = model_->graph->buffer_lengths(buffer_) - offset_;
   const uint64_t length = std::min(left, kChunkBytes);
   v1::BufferChunk* chunk = message_.mutable_chunk();
   chunk->set_buffer(static_cast<uint32_t>(buffer_));
@@ -65,8 +65,8 @@ bool FetchReactor::NextChunk() {
 
 void FetchReactor::WriteEnd() {
   v1::FetchEnd* end = message_.mutable_end();
-  end->set_node_count(static_cast<uint64_t>(model_->graph.kinds_size()));
-  end->set_buffer_count(static_cast<uint64_t>(model_->graph.buffer_lengths_size()));
+  end->set_node_count(static_cast<uint64_t>(model_->graph->kinds_size()));
+  end->set_buffer_count(static_cast<uint64_t>(model_->graph->buffer_lengths_size()));
   end->set_buffer_bytes(model_->buffer_bytes);
   StartWriteAndFinish(&message_, grpc::WriteOptions(), grpc::Status::OK);
 }

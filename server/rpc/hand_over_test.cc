@@ -99,9 +99,9 @@ class HandOverTest : public ::testing::Test {
                                             const std::string& decoded) {
     auto model = std::make_shared<LeasedModel>();
     store::Artifact stored = *store::TakeBytes(artifact, 1000);
-    model->artifact = stored.ReleaseFd();
+    model->artifact = stored.fd();
     model->artifact_size = artifact.size();
-    if (!decoded.empty()) model->decoded = store::TakeBytes(decoded, 1000)->ReleaseFd();
+    if (!decoded.empty()) model->decoded = store::TakeBytes(decoded, 1000)->fd();
     model->decoded_size = decoded.size();
     return model;
   }

@@ -16,9 +16,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "loadlock/v1/graph.pb.h"
-#include "sandbox/channel/unique_fd.h"
 #include "sandbox/clock/steady_time.h"
 #include "server/admission/gate.h"
+#include "server/store/artifact.h"
 
 namespace loadlock::rpc {
 
@@ -32,9 +32,9 @@ struct Caller {
 
 // What a lease gives. Immutable; freed when the last user is done.
 struct LeasedModel {
-  v1::Graph graph;
-  channel::UniqueFd artifact;  // Sealed, read-only.
-  channel::UniqueFd decoded;   // Invalid if decoded_size is 0.
+  std::shared_ptr<const v1::Graph> graph;
+  store::SharedFd artifact;
+  store::SharedFd decoded;  // Null if decoded_size is 0.
   uint64_t artifact_size = 0;
   uint64_t decoded_size = 0;
   uint64_t buffer_bytes = 0;

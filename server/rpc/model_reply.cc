@@ -10,9 +10,9 @@ namespace loadlock::rpc {
 
 absl::Status ReadBuffer(const LeasedModel& model, int buffer, uint64_t offset, uint64_t length,
                         std::string* out) {
-  const bool decoded = model.graph.buffer_sources(buffer) == v1::BUFFER_SOURCE_DECODED;
-  const int fd = decoded ? model.decoded.get() : model.artifact.get();
-  const uint64_t start = model.graph.buffer_offsets(buffer) + offset;
+  const bool decoded = model.graph->buffer_sources(buffer) == v1::BUFFER_SOURCE_DECODED;
+  const int fd = (decoded ? model.decoded : model.artifact)->get();
+  const uint64_t start = model.graph->buffer_offsets(buffer) + offset;
   out->resize(length);
   uint64_t done = 0;
   while (done < length) {

@@ -26,12 +26,12 @@ void SetDuration(absl::Duration duration, google::protobuf::Duration* out);
 // Fills graph and buffers of a LoadModelResponse or LoadUploadResponse as far as they are small.
 template <typename Response>
 absl::Status FillInline(const LeasedModel& model, Response* response) {
-  if (model.graph.ByteSizeLong() <= kInlineGraphBytes) *response->mutable_graph() = model.graph;
+  if (model.graph->ByteSizeLong() <= kInlineGraphBytes) *response->mutable_graph() = *model.graph;
   if (model.buffer_bytes > kInlineBufferBytes) return absl::OkStatus();
   response->set_buffers_inline(true);
-  for (int i = 0; i < model.graph.buffer_lengths_size(); ++i) {
+  for (int i = 0; i < model.graph->buffer_lengths_size(); ++i) {
     absl::Status status =
-        ReadBuffer(model, i, 0, model.graph.buffer_lengths(i), response->add_buffers());
+        ReadBuffer(model, i, 0, model.graph->buffer_lengths(i), response->add_buffers());
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -78,9 +78,16 @@ class UnaryReactor final : public ServerUnaryReactor {
 };
 
 // An accepted model, ready to be leased.
-std::shared_ptr<const LeasedModel> MakeLeased(pipeline::Vetted vetted) {
+absl::StatusOr<std::shared_ptr<const LeasedModel>> MakeLeased(pipeline::Vetted vetted) {
+  // Others may have the same bytes, and be other users.
+  for (store::SharedFd* fd : {&vetted.artifact, &vetted.decoded}) {
+    if (*fd == nullptr) continue;
+    absl::StatusOr<store::SharedFd> own = store::OpenAgain(*fd);
+    if (!own.ok()) return own.status();
+    *fd = *std::move(own);
+  }
   auto model = std::make_shared<LeasedModel>();
-  model->graph = std::move(*vetted.graph).Release();
+  model->graph = {vetted.graph, &vetted.graph->graph()};
   model->artifact = std::move(vetted.artifact);
   model->decoded = std::move(vetted.decoded);
   model->artifact_size = vetted.artifact_size;
@@ -156,7 +163,9 @@ absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, bool 
                             pipeline::Vetted vetted, Response* response) const {
   if (vetted.report.verdict() != v1::VERDICT_ACCEPTED) return RefusedStatus(vetted.report);
   *response->mutable_report() = vetted.report;
-  const std::shared_ptr<const LeasedModel> model = MakeLeased(std::move(vetted));
+  const absl::StatusOr<std::shared_ptr<const LeasedModel>> leased = MakeLeased(std::move(vetted));
+  if (!leased.ok()) return leased.status();
+  const std::shared_ptr<const LeasedModel>& model = *leased;
   if (absl::Status status = FillInline(*model, response); !status.ok()) return status;
   if (!even_if_inline && response->has_graph() && response->buffers_inline())
     return absl::OkStatus();
@@ -196,7 +205,7 @@ absl::Status Service::Audit(CallbackServerContext* context, const Caller& caller
       return observe::LimitReached("include_graph", kMaxAuditGraphBytes,
                                    "the graph is larger; use LoadModel and FetchModel");
     }
-    *response->mutable_graph() = std::move(*vetted->graph).Release();
+    *response->mutable_graph() = vetted->graph->graph();
   }
   response->mutable_report()->Swap(&vetted->report);
   return absl::OkStatus();
@@ -223,6 +232,7 @@ absl::Status Service::Load(CallbackServerContext* context, const Caller& caller,
   if (absl::Status status = parts_.leases->CheckRoom(caller); !status.ok()) return status;
   pipeline::Request vet = NewRequest(context, caller, request.policy(), request.expected_sha256());
   vet.path = request.path();
+  vet.by_digest = true;
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
   return Lease(caller, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
@@ -339,6 +349,14 @@ ServerUnaryReactor* Service::GetServerInfo(CallbackServerContext* context,
   response->set_max_heap_bytes(parts_.limits.max_heap_bytes);
   SetDuration(parts_.limits.max_wall_time, response->mutable_max_wall_time());
   SetDuration(parts_.limits.max_cpu_time, response->mutable_max_cpu_time());
+  if (parts_.memory != nullptr) {
+    const store::StoreUse use = parts_.memory->blobs().use();
+    response->set_store_files(use.files);
+    response->set_store_bytes(use.bytes);
+    response->set_max_store_bytes(parts_.memory->blobs().max_bytes());
+    response->set_cached_answers(parts_.memory->cached());
+    response->set_new_answers(parts_.memory->fresh());
+  }
   return Answer(context, absl::OkStatus());
 }
 

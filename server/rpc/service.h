@@ -37,6 +37,7 @@ struct ServiceParts {
   CallerTable* callers = nullptr;
   LeaseTable* leases = nullptr;
   Streams* streams = nullptr;
+  pipeline::Memory* memory = nullptr;  // If there is one.
 };
 
 // Handlers never block gRPC's threads: what vets runs in the executor.

@@ -161,7 +161,7 @@ TEST_F(StoreTest, ArtifactsAreSealedAndReadOnly) {
   ASSERT_TRUE(artifact.ok()) << artifact.status();
   EXPECT_EQ(artifact->size(), 3U);
   EXPECT_EQ(*artifact->Sha256(), kAbc);
-  const int fd = artifact->fd().get();
+  const int fd = artifact->fd()->get();
   EXPECT_TRUE(IsSealed(fd));
   EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
   EXPECT_NE(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
@@ -186,10 +186,10 @@ TEST_P(SizesTest, CopyAndDigestAreExact) {
   ASSERT_TRUE(file.ok());
   absl::StatusOr<Artifact> artifact = TakeFile(file->fd.get(), file->size, uint64_t{1} << 30);
   ASSERT_TRUE(artifact.ok()) << artifact.status();
-  EXPECT_TRUE(IsSealed(artifact->fd().get()));
+  EXPECT_TRUE(IsSealed(artifact->fd()->get()));
   EXPECT_EQ(*artifact->Sha256(), HashOf(bytes));
   EXPECT_EQ(*artifact->Sha256(), HashOf(bytes));
-  absl::StatusOr<Mapping> mapped = Mapping::Map(artifact->fd().get(), 0, artifact->size());
+  absl::StatusOr<Mapping> mapped = Mapping::Map(artifact->fd()->get(), 0, artifact->size());
   ASSERT_TRUE(mapped.ok());
   EXPECT_EQ(std::string(mapped->bytes().begin(), mapped->bytes().end()), bytes);
 }

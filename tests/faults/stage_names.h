@@ -11,11 +11,12 @@ namespace loadlock::faults {
 
 // In the order of Stage.
 inline constexpr std::array kStageNames = {
-    "received",  "admitted",  "opened",      "copied",        "sealed",          "hashed",
-    "acquired",  "job-sent",  "output-read", "verified",      "leased",          "answering",
-    "answered",  "uploading", "fetch-begun", "fetch-middle",  "fd-asked",        "fd-handed",
-    "unloading", "draining",  "spawning",    "spawned",       "reaped",          "locked-down",
-    "job-read",  "parsing",   "parsed",      "answer-middle", "answer-complete",
+    "received",   "admitted",      "opened",      "copied",        "sealed",          "hashed",
+    "acquired",   "job-sent",      "output-read", "verified",      "leased",          "answering",
+    "answered",   "uploading",     "fetch-begun", "fetch-middle",  "fd-asked",        "fd-handed",
+    "unloading",  "draining",      "store-begun", "store-written", "store-synced",    "store-named",
+    "store-kept", "store-evicted", "spawning",    "spawned",       "reaped",          "locked-down",
+    "job-read",   "parsing",       "parsed",      "answer-middle", "answer-complete",
 };
 static_assert(kStageNames.size() == static_cast<size_t>(Stage::kAnswerComplete) + 1);
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "client/cli/inspection.h"
+#include "client/cli/page.h"
 #include "client/cli/render.h"
 #include "client/cli/tree.h"
 #include "client/cpp/errors.h"
@@ -42,6 +44,16 @@ bool Read(std::string_view bytes, Message* message) {
   return message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
+// As text and as a page; `graph` is null of a file without one.
+void CheckInspection(const cli::Outcome& outcome, const v1::Graph* graph) {
+  const cli::PolicyBook book("default", v1::ExplainPolicyResponse());
+  const cli::Inspection inspection = cli::Inspect(outcome.answer->report(), graph, book, kTree);
+  CheckLines(cli::RenderInspection(inspection, cli::Style(false)));
+  const std::string page = cli::RenderPage(outcome, inspection);
+  Require(page.size() < size_t{8} << 20, "a page is of some megabytes");
+  Require(page.find("<script") == std::string::npos, "there are no scripts in it");
+}
+
 void CheckGraph(std::string_view bytes) {
   v1::Graph graph;
   if (!Read(bytes, &graph)) return;
@@ -50,6 +62,9 @@ void CheckGraph(std::string_view bytes) {
   size_t lines = 0;
   for (const char c : tree) lines += c == '\n' ? 1 : 0;
   Require(lines >= 1 && lines <= kTree.lines + 1, "no more lines than wanted");
+  v1::AuditModelResponse answer;
+  answer.mutable_report()->set_verdict(v1::VERDICT_ACCEPTED);
+  CheckInspection({"model.joblib", answer}, &graph);
 }
 
 // One line of ASCII that is JSON, and the same message.
@@ -78,8 +93,8 @@ void CheckReport(std::string_view bytes) {
   Require(!says_accepted || report.verdict() == v1::VERDICT_ACCEPTED ||
               text.find(": accepted  ") > std::string_view("model.joblib: refused").size(),
           "only the daemon accepts");
-  CheckLines(cli::RenderGlobals(report, cli::Style(false)));
   CheckJson(cli::JsonOutcome(outcome), report);
+  CheckInspection(outcome, nullptr);
 }
 
 // A failed call, as gRPC gives it.

@@ -36,6 +36,17 @@ def sealed(data, seals=ALL_SEALS):
     return reader
 
 
+def stored(folder, data, mode=0o400, flags=os.O_RDONLY):
+    """A file as the daemon's store has them."""
+    path = os.path.join(folder, "stored")  # noqa: PTH118
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(data)
+    fd = os.open(path, flags | os.O_CLOEXEC)
+    os.chmod(path, mode)  # noqa: PTH101
+    os.unlink(path)  # noqa: PTH108
+    return fd
+
+
 def fail(context, code, message, reason="", metadata=(), report=None):
     """Ends a call as the daemon does: a status with google.rpc details."""
     status = status_pb2.Status(code=code.value[0], message=message)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_daemon import ALL_SEALS, TOKEN, answer, by_descriptor, packet, sealed
+from fake_daemon import ALL_SEALS, TOKEN, answer, by_descriptor, packet, sealed, stored
 
 import loadlock
 from loadlock._proto import service_pb2
@@ -104,6 +104,45 @@ def test_large_arrays_are_mapped_and_not_copied(daemon, client):
         made = made.base
     owner = made.obj if isinstance(made, memoryview) else made
     assert isinstance(owner, mmap.mmap)
+
+
+def test_a_file_of_the_store(daemon, client, tmp_path):
+    response, data = by_descriptor(daemon, VALUE)
+    daemon.LoadModel = lambda request, context: response
+    daemon.serve_descriptors()
+    daemon.hand_over = packet(len(data)), [stored(tmp_path, data)]
+    check(client.load("/model"))
+    assert client.load("/model")["a"].tobytes() == VALUE["a"].tobytes(), (
+        "writes stay in the process"
+    )
+    assert "FetchModel" not in dict(daemon.calls)
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "user"),
+    [
+        (0o600, os.O_RDONLY, None),
+        (0o420, os.O_RDONLY, None),
+        (0o402, os.O_RDONLY, None),
+        (0o440, os.O_RDONLY, None),
+        (0o400, os.O_RDWR, None),
+        (0o400, os.O_RDONLY, 12345),
+    ],
+)
+def test_a_file_that_could_change_is_refused(
+    daemon, client, tmp_path, monkeypatch, mode, flags, user
+):
+    response, data = by_descriptor(daemon, VALUE)
+    daemon.LoadModel = lambda request, context: response
+    daemon.serve_descriptors()
+    daemon.hand_over = packet(len(data)), [stored(tmp_path, data, mode, flags)]
+    if user is not None:
+        # As if the daemon at the other end were another user than the file's.
+        real = loadlock._handover._receive
+        monkeypatch.setattr(loadlock._handover, "_receive", lambda *args: (*real(*args)[:2], user))
+    with pytest.raises(loadlock.Error, match="not sealed") as caught:
+        client.load("/model")
+    assert caught.value.reason == "NOT_SEALED"
 
 
 @pytest.mark.parametrize(

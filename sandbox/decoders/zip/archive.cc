@@ -1,7 +1,5 @@
 #include "sandbox/decoders/zip/archive.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "sandbox/bytes/checked.h"
+#include "sandbox/decoders/zip/crc32.h"
 #include "sandbox/decoders/zip/inflate.h"
 #include "sandbox/decoders/zip/records.h"
 
@@ -99,10 +98,6 @@ std::optional<graph::Refusal> ReadEntry(Bytes file, const Header& central, uint6
   return CheckDescriptor(in.rest(), in.offset(), central);
 }
 
-uint32_t Checksum(Bytes data) {
-  return static_cast<uint32_t>(crc32_z(crc32_z(0, nullptr, 0), data.data(), data.size()));
-}
-
 }  // namespace
 
 bool HasMagic(Bytes file) {
@@ -158,7 +153,7 @@ std::optional<graph::Refusal> Archive::Extract(const Member& member, bytes::Budg
   };
   if (member.method == Method::kStored) {
     *out = Stored(member);
-    if (Checksum(member.data) == member.crc) return std::nullopt;
+    if (Crc32(member.data) == member.crc) return std::nullopt;
     return refuse("ZIP_MISMATCH", "its checksum is wrong; some readers would not notice");
   }
   if (!decoded->Align(kAlignment)) return refuse("BUDGET_DECODED", "it cannot be stored");

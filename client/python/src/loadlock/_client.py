@@ -64,6 +64,11 @@ class ServerInfo:
         max_heap_bytes: Memory a parser may take.
         max_wall_time: Seconds a request may take.
         max_cpu_time: Seconds of CPU that a parser may take.
+        store_files: Copies of artifacts that its store holds; 0 without one.
+        store_bytes: Bytes of these.
+        max_store_bytes: The most that they may take; 0 without a store.
+        cached_answers: Requests that were answered from an earlier verdict on the same bytes.
+        new_answers: Requests that the store did not help.
     """
 
     version: str
@@ -80,6 +85,11 @@ class ServerInfo:
     max_heap_bytes: int
     max_wall_time: float
     max_cpu_time: float
+    store_files: int
+    store_bytes: int
+    max_store_bytes: int
+    cached_answers: int
+    new_answers: int
 
 
 class Client:
@@ -348,6 +358,11 @@ class Client:
             max_heap_bytes=answer.max_heap_bytes,
             max_wall_time=seconds(answer.max_wall_time),
             max_cpu_time=seconds(answer.max_cpu_time),
+            store_files=answer.store_files,
+            store_bytes=answer.store_bytes,
+            max_store_bytes=answer.max_store_bytes,
+            cached_answers=answer.cached_answers,
+            new_answers=answer.new_answers,
         )
 
     def policies(self) -> tuple[PolicySummary, ...]:

@@ -1,4 +1,8 @@
-"""Takes over a vetted model: what came inline, what is streamed, what lies in sealed memory."""
+"""Takes over a vetted model: what came inline, what is streamed, what lies in sealed memory.
+
+A large artifact may lie in a file of the daemon's store instead. No seal keeps that from changing;
+what does is that only the daemon's user could, who has no reason to: it decides what is vetted.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import fcntl
 import mmap
 import os
 import socket
+import stat
 import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,6 +32,8 @@ _ANSWER = struct.Struct("<BQQ")
 _ANSWER_OK = 0
 _MOST_DESCRIPTORS = 2
 _SOCKET_SECONDS = 30.0
+# struct ucred: pid, uid, gid.
+_CREDENTIALS = struct.Struct("iII")
 
 
 def take(response: service_pb2.LoadModelResponse, fetch: Fetch) -> tuple[Columns, Buffers]:
@@ -55,7 +62,7 @@ def by_descriptor(response: service_pb2.LoadModelResponse) -> MappedBuffers | No
         Error: What came is not sealed or not of the size that the report says.
     """
     try:
-        sizes, descriptors = _receive(response.lease.fd_socket, response.lease.token)
+        sizes, descriptors, daemon = _receive(response.lease.fd_socket, response.lease.token)
     except OSError:
         # Another mount namespace, say: the stream gives the same bytes.
         return None
@@ -67,7 +74,7 @@ def by_descriptor(response: service_pb2.LoadModelResponse) -> MappedBuffers | No
         if len(descriptors) != sum(size > 0 for _, size in wanted):
             raise Error("the daemon handed over other descriptors than it said", reason="HANDOVER")
         for fd, (source, size) in zip(descriptors, wanted, strict=False):
-            check_sealed(fd, size)
+            check_sealed(fd, size, daemon)
             # Private: a written page becomes this process's own.
             mapped[source] = mmap.mmap(fd, size, access=mmap.ACCESS_COPY)
         return MappedBuffers(mapped)
@@ -76,22 +83,46 @@ def by_descriptor(response: service_pb2.LoadModelResponse) -> MappedBuffers | No
             os.close(fd)
 
 
-def check_sealed(fd: int, size: int) -> None:
-    """Refuses a descriptor whose content or size could still change, or has another size."""
-    try:
-        seals = fcntl.fcntl(fd, fcntl.F_GET_SEALS)
-    except OSError as error:
-        raise Error("what was handed over cannot be sealed", reason="NOT_SEALED") from error
-    if seals & _SEALS != _SEALS:
+def check_sealed(fd: int, size: int, daemon: int) -> None:
+    """Refuses a descriptor whose content or size could still change, or has another size.
+
+    Args:
+        fd: Sealed memory, or a file of the daemon that nobody may write.
+        size: Bytes that it must have.
+        daemon: The user whose file it may be.
+    """
+    info = os.fstat(fd)
+    if not _is_sealed(fd) and not _is_stored(fd, info, daemon):
         raise Error("what was handed over is not sealed", reason="NOT_SEALED")
-    if os.fstat(fd).st_size != size:
+    if info.st_size != size:
         raise Error("what was handed over has another size than vetted", reason="HANDOVER")
 
 
-def _receive(path: str, token: bytes) -> tuple[tuple[int, int], list[int]]:
+def _is_sealed(fd: int) -> bool:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GET_SEALS) & _SEALS == _SEALS
+    except OSError:
+        return False
+
+
+def _is_stored(fd: int, info: os.stat_result, daemon: int) -> bool:
+    """A memory file that is not sealed is none: its mode lets others write."""
+    return (
+        stat.S_ISREG(info.st_mode)
+        and stat.S_IMODE(info.st_mode) == stat.S_IRUSR
+        and info.st_uid == daemon
+        and fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    )
+
+
+def _receive(path: str, token: bytes) -> tuple[tuple[int, int], list[int], int]:
+    """Sizes, descriptors, and the user at the other end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC) as connection:
         connection.settimeout(_SOCKET_SECONDS)
         connection.connect(path)
+        credentials = connection.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+        )
         connection.sendall(token)
         data, descriptors, flags, _ = socket.recv_fds(
             connection, _ANSWER.size + 1, _MOST_DESCRIPTORS
@@ -106,7 +137,7 @@ def _receive(path: str, token: bytes) -> tuple[tuple[int, int], list[int]]:
             os.close(fd)
         raise Error("the daemon hands over nothing for this lease", reason="HANDOVER")
     _, artifact, decoded = _ANSWER.unpack(data)
-    return (artifact, decoded), descriptors
+    return (artifact, decoded), descriptors, _CREDENTIALS.unpack(credentials)[1]
 
 
 def _stream(

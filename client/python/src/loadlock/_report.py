@@ -156,6 +156,7 @@ class Report:
         policy_digest: SHA-256 of the composed policy.
         timing: Where the time went.
         request_id: Id of the request in the daemon's log.
+        cached: The verdict is an earlier one on the same bytes; nothing was parsed for this.
     """
 
     verdict: Verdict
@@ -175,6 +176,7 @@ class Report:
     policy_digest: str
     timing: Timing
     request_id: str
+    cached: bool
 
     @property
     def accepted(self) -> bool:
@@ -260,6 +262,7 @@ def report_from_proto(message: report_pb2.Report) -> Report:
             total=seconds(timing.total),
         ),
         request_id=message.request_id,
+        cached=message.cached,
     )
 
 
