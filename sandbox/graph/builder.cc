@@ -243,14 +243,13 @@ NodeId Builder::Pending(uint16_t what, absl::Span<const NodeId> edges) {
 
 void Builder::Become(NodeId id, NodeId value) {
   if (id == value || exhausted()) return;
-  Node& from = nodes_[value];
+  const Node& from = nodes_[value];
   Node& to = nodes_[id];
   to.kind = from.kind;
   to.flags = static_cast<uint8_t>(to.flags | from.flags);
   to.detail = from.detail;
   to.extra = from.extra;
   to.payload = from.payload;
-  from.flags |= kFlagMoved;
 }
 
 absl::Span<const NodeId> Builder::edges(NodeId id) const {

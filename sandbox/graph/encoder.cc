@@ -52,7 +52,6 @@ std::optional<Refusal> Encoder::Run(NodeId root, Encoded* out) {
   while (!stack_.empty()) {
     if (!Step()) return refusal_;
   }
-  if (!NothingIsLost()) return refusal_;
   for (const auto& [place, target] : fixups_) c_.operands[place] = slots_[target].index;
   c_.root = slots_[root].index;
   c_.strings = strings_.Release();
@@ -62,20 +61,6 @@ std::optional<Refusal> Encoder::Run(NodeId root, Encoded* out) {
     Refuse(root, "BUDGET_HEAP", "the encoded graph is larger than the request may use");
   }
   return refusal_;
-}
-
-// A call whose result is popped does its work all the same where pickles are run, and no policy
-// sees its name at a place: no library writes that.
-bool Encoder::NothingIsLost() {
-  for (NodeId id = 0; id < slots_.size(); ++id) {
-    const Kind kind = b_.kind(id);
-    if (kind != Kind::kCall && kind != Kind::kObject) continue;
-    if (slots_[id].index != kUnseen || b_.Has(id, kFlagMoved)) continue;
-    return Refuse(id, "STATE_RULE",
-                  kind == Kind::kCall ? "a function is called and its result thrown away"
-                                      : "an instance is made and thrown away");
-  }
-  return true;
 }
 
 bool Encoder::Visit(NodeId node) {

@@ -37,8 +37,6 @@ class Encoder {
     uint32_t aux;    // STR: index in the pool plus one; containers: height
   };
 
-  // Every instance and call that was made is part of the result.
-  bool NothingIsLost();
   // Writes `node` if it needs no walk, pushes a frame if it does. False: refused.
   bool Visit(NodeId node);
   bool VisitContainer(NodeId node);

@@ -79,8 +79,6 @@ inline constexpr uint8_t kFlagShared = 2;
 inline constexpr uint8_t kFlagFrozen = 4;
 // State was set by BUILD.
 inline constexpr uint8_t kFlagBuilt = 8;
-// Another node became what this one is; nothing refers to it any more.
-inline constexpr uint8_t kFlagMoved = 16;
 
 // One node. What `extra` and `payload` hold depends on the kind:
 //   INT, FLOAT         payload: the value's bits

@@ -10,10 +10,12 @@ namespace loadlock::rpc {
 
 absl::Status ReadBuffer(const LeasedModel& model, int buffer, uint64_t offset, uint64_t length,
                         std::string* out) {
+  out->resize(length);
+  // An empty buffer may be of a file that is not there.
+  if (length == 0) return absl::OkStatus();
   const bool decoded = model.graph->buffer_sources(buffer) == v1::BUFFER_SOURCE_DECODED;
   const int fd = (decoded ? model.decoded : model.artifact)->get();
   const uint64_t start = model.graph->buffer_offsets(buffer) + offset;
-  out->resize(length);
   uint64_t done = 0;
   while (done < length) {
     const ssize_t got =

@@ -101,8 +101,8 @@ def columns() -> Edits:
         "none": None,
     }.items():
         yield "agglomeration", f"labels-{name}", state(labels_=value), labels
-    for key in ("n_clusters_", "_n_features_out"):
-        yield "agglomeration", f"{key}-many", state(**{key: 10**9}), labels
+    yield "agglomeration", "n_clusters_-many", state(n_clusters_=10**9), labels
+    yield "agglomeration", "_n_features_out-many", state(_n_features_out=10**9), ("STATE_RULE",)
     for name, value in {
         "unlisted": print,
         "ufunc": np.log1p,

@@ -10,6 +10,7 @@ import zipfile
 
 import joblib
 import loadlock
+import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -27,6 +28,7 @@ VALUES = {
     "utc": NOON.replace(tzinfo=datetime.UTC),
     "zone": NOON.replace(tzinfo=ZONE),
     "time": datetime.time(1, 2, 3, 4),
+    "nothing": {"empty": b"", "none": []},
     "time-of-zone": datetime.time(23, 59, tzinfo=ZONE),
 }
 
@@ -83,5 +85,13 @@ def test_a_listed_class_that_was_called_on_the_way_is_refused(daemon: Daemon) ->
         report = daemon.audit_bytes(op.stream(made + op.POP + op.NONE))
         assert report.verdict == REFUSED
         assert error_rules(report) <= {"STATE_RULE", "NAME_NOT_HERE"}
-    report = daemon.audit_bytes(op.stream(stays + op.POP + stays))
-    assert error_rules(report) == {"STATE_RULE"}
+
+
+@pytest.mark.parametrize("compress", [0, 3])
+def test_arrays_without_elements(compress: int, daemon: Daemon) -> None:
+    path = daemon.root / "empty.joblib"
+    joblib.dump({"a": np.zeros((0, 3)), "b": np.zeros(0, np.int32)}, path, compress=compress)
+    with loadlock.Client(f"unix:{daemon.socket}") as client:
+        loaded = client.load(path)
+    assert loaded["a"].shape == (0, 3)
+    assert loaded["b"].dtype == np.int32

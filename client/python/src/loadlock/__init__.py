@@ -33,7 +33,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from loadlock._client import Client, PolicySummary, ServerInfo
+from loadlock._client import Client
 from loadlock._convert import convert as _convert
 from loadlock._errors import Error, RebuildError, Refused
 from loadlock._report import (
@@ -47,6 +47,7 @@ from loadlock._report import (
     Verdict,
 )
 from loadlock._safetensors import NotExpressible
+from loadlock._server_info import PolicySummary, ServerInfo
 from loadlock._shim import shim as _shim
 from loadlock._tensors import TensorFile, TensorSlice
 

@@ -51,20 +51,23 @@ def date(call: Call) -> Any:
 def date_time(call: Call) -> Any:
     """As a date, then as a time; with a zone or without."""
     (high, low, month, day, *clock), zone = _packed(call, 10, zoned=True)
+    hour, minute, second, micro = _clock(clock)
     # The month's highest bit says which of two equal hours it is.
     return datetime.datetime(
-        high << 8 | low, month & 0x7F, day, *_clock(clock), tzinfo=zone, fold=month >> 7
+        high << 8 | low, month & 0x7F, day, hour, minute, second, micro, zone, fold=month >> 7
     )
 
 
 def time(call: Call) -> Any:
     """Hour, minute, second, microseconds in three bytes; with a zone or without."""
     (hour, *clock), zone = _packed(call, 6, zoned=True)
-    return datetime.time(*_clock([hour & 0x7F, *clock]), tzinfo=zone, fold=hour >> 7)
+    _, minute, second, micro = _clock([hour, *clock])
+    return datetime.time(hour & 0x7F, minute, second, micro, zone, fold=hour >> 7)
 
 
-def _clock(packed: list[int]) -> list[int]:
-    return [*packed[:3], int.from_bytes(bytes(packed[3:]), "big")]
+def _clock(packed: list[int]) -> tuple[int, int, int, int]:
+    hour, minute, second, *micro = packed
+    return hour, minute, second, int.from_bytes(bytes(micro), "big")
 
 
 def time_zone(call: Call) -> Any:
