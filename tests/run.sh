@@ -17,6 +17,7 @@ also as an ordinary user and in containers.
   --long      10,000 mutated models instead of 2,000, every offset of more files,
               100,000 random pickles instead of 10,000, every fault at every tier,
               all integration tests for every kind of user and container,
+              Debian packages installed and used under systemd,
               a soak of a million requests and 10,000 mutants instead of two minutes
   --versions  every estimator with scikit-learn 1.2, 1.3, 1.5 and 1.7 too, written and loaded
               in an environment of each, and files of each loaded by the newest
@@ -43,6 +44,7 @@ results="$LOADLOCK_ROOT/build/results"
 failed=0
 
 lists=(deploy/packages/build.txt deploy/packages/test.txt)
+((long)) && lists+=(deploy/packages/long.txt)
 ((tidy)) && lists+=(deploy/packages/tidy.txt)
 command -v go >/dev/null || lists+=(deploy/packages/go.txt)
 install_packages "${lists[@]}"
@@ -101,12 +103,14 @@ python_tests "Python client" release "$venv" client/python/pyproject.toml client
 python_tests "differential" release "$venv" $ours tests/differential
 python_tests "integration" release "$venv" $ours tests/integration
 python_tests "hostile worker" release "$venv" $ours tests/hostile
-python_tests "packages" release "$venv" $ours tests/packages
 python_tests "faults" release "$venv" $ours tests/faults
 say "Users and containers"
 arguments=(--results "$results")
 ((long)) && arguments+=(--long)
 LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" || failed=1
+if ((long)); then
+  python_tests "packages" release "$venv" $ours tests/packages
+fi
 python_tests "soak" release "$venv" $ours -s tests/soak
 python_tests "integration, Debian's scikit-learn and torch" release "$debian_venv" $ours tests/integration \
   -m "models or torch"
