@@ -124,9 +124,9 @@ int Main(int argc, char** argv) {
   static_cast<void>(signal(SIGPIPE, SIG_IGN));  // A closed pipe is a failed write, below.
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  auto parsed = ParseOptions(argc, argv, std::cout, std::cerr);
+  const auto parsed = ParseOptions(argc, argv, std::cout, std::cerr);
   const auto* options = std::get_if<Options>(&parsed);
-  ExitCode code = options != nullptr ? Run(*options, signals) : std::get<ExitCode>(parsed);
+  ExitCode code = options != nullptr ? Run(*options, signals) : *std::get_if<ExitCode>(&parsed);
   std::cout.flush();
   // A verdict that nobody could read is none.
   if (!std::cout) code = Fail(absl::UnavailableError("cannot write to standard output"));
