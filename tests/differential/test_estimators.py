@@ -6,7 +6,6 @@ import io
 import os
 import pickle
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import joblib
@@ -29,18 +28,6 @@ WRITERS = {
     **{f"joblib-{compressor}": (write_joblib, 4, compressor) for compressor in COMPRESSORS},
     **{f"joblib-protocol-{protocol}": (write_joblib, protocol) for protocol in (2, 3, 5)},
 }
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with Daemon("--log-level", "warn") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[loadlock.Client]:
-    with loadlock.Client(f"unix:{daemon.socket}") as made:
-        yield made
 
 
 def wanted(name: str) -> bool:

@@ -7,7 +7,6 @@ import os
 import pickle
 import subprocess
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +26,6 @@ from integration.daemon import ROOT, Daemon
 OTHERS = {"1.2": "venv-debian", "1.3": "venv-sk13", "1.5": "venv-sk15", "1.7": "venv-sk17"}
 # An environment that cannot fit its estimators would make a test that cannot fail.
 FEWEST = 150
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
-    with Daemon("--log-level", "warn") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def client(daemon: Daemon) -> Iterator[loadlock.Client]:
-    with loadlock.Client(f"unix:{daemon.socket}") as made:
-        yield made
 
 
 def by_pickle(path: Path) -> Any:
