@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import MappingProxyType
 
 import grpc
 import pytest
@@ -27,6 +28,18 @@ CLEAR = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
 def own(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     with Daemon("--tier", request.param, "--log-level", "error") as daemon:
         yield daemon
+
+
+class WithoutThreads(Daemon):
+    """gRPC's timer manager loses 40 bytes for each thread that it may not start. Only frames tell that
+    this is its own leak, and Debian's library has none but those of the slow unwinder."""
+
+    environment = MappingProxyType(
+        {
+            "ASAN_OPTIONS": "fast_unwind_on_malloc=0",
+            "LSAN_OPTIONS": f"suppressions={Path(__file__).with_name('grpc.lsan')}:print_suppressions=0",
+        }
+    )
 
 
 def answers(daemon: Daemon, count: int) -> tuple[int, set[str]]:
@@ -100,13 +113,14 @@ def test_no_process_can_be_made(own: Daemon) -> None:
 def test_no_launcher_can_be_made(tier: str) -> None:
     """The daemon itself has no process left for another one when its launcher dies."""
     short = "limits { max_wall_time { seconds: 2 } }"
-    with Daemon("--tier", tier, "--log-level", "error", config=short) as own:
+    with WithoutThreads("--tier", tier, "--log-level", "error", config=short) as own:
         before = own.full_pool()
         with no_new_processes(own.pid):
             os.kill(launcher(own), signal.SIGKILL)
             deadline = time.monotonic() + 15
             accepted, messages = answers(own, 1)
-            while accepted and time.monotonic() < deadline:
+            # Workers that were ready answer, or are lost with the launcher.
+            while time.monotonic() < deadline and (accepted or any("was lost" in text for text in messages)):
                 accepted, messages = answers(own, 1)
             assert messages == {"no worker: the launcher of workers died"}
             assert answers(own, 1) == (0, messages)
