@@ -11,7 +11,7 @@ from loadlock._proto import service_pb2 as pb
 from corpora import opcodes as op
 from corpora.models import write_joblib
 
-from .daemon import ACCEPTED, SERVICE, Daemon, Stub
+from .daemon import ACCEPTED, SANITIZED, SERVICE, Daemon, Stub
 from .test_fairness import OTHER, User, greedy, open_to_others
 from .unfinished import Attack
 from .usage import MIB, status
@@ -22,6 +22,8 @@ LIMITS = "limits { max_running_requests: 2 max_queued_requests: 2 }"
 QUOTA = 144 * MIB
 # What is on the way when the quota is reached, gRPC's own of a thousand calls, and malloc's.
 BESIDE = 64 * MIB
+# AddressSanitizer keeps what was freed, and shadows the rest: there only crashes and leaks count.
+MOST = 1 << 40 if SANITIZED else QUOTA + BESIDE
 SENT = 2 * QUOTA
 # One that parses, one that does not, and one that is not ours.
 METHODS = (f"{SERVICE}AuditModel", f"{SERVICE}GetServerInfo", "/grpc.health.v1.Health/Check")
@@ -41,7 +43,7 @@ def test_memory_is_bounded(own: Daemon, method: str) -> None:
     grown = status(own.pid, "VmHWM") - before
     print(f"\n{method}: sent {attack.sent // MIB} MiB, the daemon grew by {grown // MIB} MiB")
     assert attack.sent > QUOTA, "the quota was not reached"
-    assert grown < QUOTA + BESIDE
+    assert grown < MOST
     for one in attack.connections:
         one.socket.close()
     # Its own connection may have been closed to make room: the next call opens another.
@@ -70,4 +72,4 @@ def test_another_user_does_not_notice(own: Daemon) -> None:
         sent = attacker.result()["sent"]
     print(f"\nsent {sent // MIB} MiB, the daemon grew by {grown // MIB} MiB")
     assert sent >= SENT
-    assert grown < QUOTA + BESIDE
+    assert grown < MOST
