@@ -95,27 +95,50 @@ python_tests() {
     --junitxml "$results/${file// /-}.xml" "$@" || failed=1
 }
 
+# What needs the daemon and real models.
+models() {
+  python_tests "layout" release "$venv" $ours tests/layout
+  python_tests "Python client" release "$venv" client/python/pyproject.toml client/python/tests
+  python_tests "differential" release "$venv" $ours tests/differential
+  python_tests "integration" release "$venv" $ours tests/integration
+  python_tests "integration, Debian's scikit-learn and torch" release "$debian_venv" $ours \
+    tests/integration -m "models or torch"
+  python_tests "Python client, Debian's torch" release "$debian_venv" client/python/pyproject.toml \
+    client/python/tests/test_{modules,sparse_tensors,tensors}.py
+}
+
+# What attacks it; most of this waits for deadlines.
+attacks() {
+  python_tests "hostile worker" release "$venv" $ours tests/hostile
+  python_tests "faults" release "$venv" $ours tests/faults
+  say "Users and containers"
+  local arguments=(--results "$results")
+  ((long)) && arguments+=(--long)
+  LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" ||
+    failed=1
+}
+
+# side_by_side FIRST SECOND: the output of the second comes after that of the first.
+side_by_side() {
+  local second log="$results/$2.log"
+  ("$2"; exit "$failed") >"$log" 2>&1 &
+  second=$!
+  # shellcheck disable=SC2064 # this process, whatever is started later
+  trap "kill $second 2>/dev/null" EXIT
+  "$1"
+  wait "$second" || failed=1
+  trap - EXIT
+  cat "$log"
+}
+
 build release
 unit release
 ours=tests/pytest.ini
-python_tests "layout" release "$venv" $ours tests/layout
-python_tests "Python client" release "$venv" client/python/pyproject.toml client/python/tests
-python_tests "differential" release "$venv" $ours tests/differential
-python_tests "integration" release "$venv" $ours tests/integration
-python_tests "hostile worker" release "$venv" $ours tests/hostile
-python_tests "faults" release "$venv" $ours tests/faults
-say "Users and containers"
-arguments=(--results "$results")
-((long)) && arguments+=(--long)
-LOADLOCK_BUILD="$LOADLOCK_ROOT/build/release" "$venv/bin/python" tests/containers/run.py "${arguments[@]}" || failed=1
+side_by_side models attacks
 if ((long)); then
   python_tests "packages" release "$venv" $ours tests/packages
 fi
 python_tests "soak" release "$venv" $ours -s tests/soak
-python_tests "integration, Debian's scikit-learn and torch" release "$debian_venv" $ours tests/integration \
-  -m "models or torch"
-python_tests "Python client, Debian's torch" release "$debian_venv" client/python/pyproject.toml \
-  client/python/tests/test_{modules,sparse_tensors,tensors}.py
 if ((versions)); then
   python_tests "estimators, Debian's scikit-learn" release "$debian_venv" $ours tests/differential -m models
   for version in 13 15 17; do
@@ -131,6 +154,8 @@ if ((asan)); then
   build asan
   unit asan
   python_tests "integration with sanitizers" asan "$venv" $ours tests/integration
+  python_tests "integration with sanitizers, Debian's torch" asan "$debian_venv" $ours tests/integration \
+    -m "models or torch"
   python_tests "hostile worker with sanitizers" asan "$venv" $ours tests/hostile
 fi
 if ((tsan)); then

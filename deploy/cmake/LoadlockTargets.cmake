@@ -15,6 +15,8 @@ function(loadlock_test name)
   cmake_parse_arguments(ARG "" "" "SRCS;DEPS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SRCS})
   target_link_libraries(${name} PRIVATE loadlock_options ${ARG_DEPS} GTest::gtest_main GTest::gmock)
+  # A test's own code is mostly compiled once and run once: what it tests is a library with -O2.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   add_test(NAME ${name} COMMAND ${name})
   # Seconds. Every flipped bit of every compressed sample takes a sanitizer minutes.
   set(timeout 300)
