@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -45,10 +47,25 @@ std::string Joined(const List& list) {
   return absl::StrJoin(parts, ", ");
 }
 
+// With those of the sets that it names.
+std::vector<std::string> Places(const PolicyBook& book, const v1::Entry& entry) {
+  std::vector<std::string> places;
+  for (const std::string& at : entry.at()) {
+    if (!absl::StartsWith(at, "$")) places.push_back(at);
+  }
+  for (const v1::AttributeSet& set : book.answer().attribute_sets()) {
+    if (absl::c_linear_search(entry.at(), absl::StrCat("$", set.name()))) {
+      places.insert(places.end(), set.keys().begin(), set.keys().end());
+    }
+  }
+  return places;
+}
+
 std::string JsonList(const std::vector<std::string>& list) {
-  std::vector<std::string> parts;
-  for (const std::string& part : list) parts.push_back(JsonString(part));
-  return absl::StrCat("[", absl::StrJoin(parts, ","), "]");
+  const auto quoted = [](std::string* out, const std::string& part) {
+    out->append(JsonString(part));
+  };
+  return absl::StrCat("[", absl::StrJoin(list, ",", quoted), "]");
 }
 
 std::vector<std::string> Differences(const v1::Entry& first, const v1::Entry& second) {
@@ -97,7 +114,7 @@ std::string RenderEntry(const PolicyBook& book, const v1::Entry& entry, const St
   line("why", Printable(entry.why(), kMaxLine));
   line("schema", Printable(entry.schema(), kMaxName));
   line("invariants, proven before anything is handed over", Joined(entry.invariants()));
-  line("may stand at", Joined(entry.at()));
+  line("may stand at", Joined(Places(book, entry)));
   std::vector<std::string> sets;
   for (const v1::AttributeSet& set : book.answer().attribute_sets()) {
     for (const std::string& forbidden : entry.forbidden()) {

@@ -49,6 +49,8 @@ class Policy:
     description: str
     extends: Sequence[str] = ()
     sets: Mapping[str, Iterable[str]] = dataclasses.field(default_factory=dict)
+    # Sets that `at` names by "$name".
+    places: Mapping[str, Iterable[str]] = dataclasses.field(default_factory=dict)
     entries: Sequence[Entry] = ()
 
 
@@ -103,7 +105,7 @@ def write(policy: Policy, header: Sequence[str]) -> str:
     lines = [f"# {line}" for line in header]
     lines += [f"name: {_text(policy.name)}", f"description: {_text(policy.description)}"]
     lines += [f"extends: {_text(name)}" for name in policy.extends]
-    for name, keys in sorted(policy.sets.items()):
+    for name, keys in sorted({**policy.sets, **policy.places}.items()):
         lines += ["attribute_sets {", f"  name: {_text(name)}"]
         lines += [f"  keys: {_text(key)}" for key in sorted(keys)]
         lines.append("}")

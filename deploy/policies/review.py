@@ -69,5 +69,11 @@ def sheet(policies: Sequence[Policy], versions: Sequence[str]) -> str:
         "used or fitted again; anywhere else the name is refused.",
         "",
         *_functions(called),
+        "",
+        *(
+            f"`${name}`: {', '.join(f'`{place}`' for place in sorted(places))}.\n"
+            for policy in policies
+            for name, places in policy.places.items()
+        ),
     ]
     return "\n".join(lines) + "\n"

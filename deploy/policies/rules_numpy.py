@@ -4,7 +4,7 @@ into a plain node; nothing of these names is ever called or imported for the art
 from __future__ import annotations
 
 from model import Entry, Policy
-from sklearn_functions import SEARCHED
+from sklearn_functions import SEARCHED, SEARCHED_PLACES
 
 LOWERED = {
     "numpy.dtype": "a typestr or a record of plain fields; its pickled flags are dropped",
@@ -91,6 +91,7 @@ CONTAINERS = {
 POLICY = Policy(
     name="numpy",
     description="Plain Python values, numpy arrays and random generators, joblib's arrays.",
+    places=SEARCHED_PLACES,
     entries=[
         *(Entry(name, "FACTORY", "LOWERED", why=why) for name, why in LOWERED.items()),
         *(Entry(name, "NAME", why="argument of what is lowered") for name in ARGUMENTS),

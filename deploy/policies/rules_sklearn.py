@@ -16,12 +16,13 @@ import sklearn_models
 import sklearn_more
 import sklearn_transformers
 from model import Policy
-from sklearn_calls import FACTORIES, FUNCTIONS
+from sklearn_calls import FACTORIES, FUNCTIONS, TRANSFORMED_PLACES
 
 POLICY = Policy(
     name="sklearn",
     description="scikit-learn 1.2 to 1.9: fitted estimators, with proven native state.",
     extends=("numpy",),
+    places=TRANSFORMED_PLACES,
     entries=[
         *FACTORIES,
         *FUNCTIONS,

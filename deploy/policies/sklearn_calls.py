@@ -89,14 +89,17 @@ FACTORIES = [
 ]
 
 # Functions, each at its place.
-UFUNC_PLACES = tuple(
-    f"{cls}.{key}"
-    for cls in (
-        "sklearn.preprocessing._function_transformer.FunctionTransformer",
-        "sklearn.compose._target.TransformedTargetRegressor",
-    )
-    for key in ("func", "inverse_func")
-)
+UFUNCS_AT = ("$transformed", *SEARCHED)
+TRANSFORMED_PLACES = {
+    "transformed": [
+        f"{cls}.{key}"
+        for cls in (
+            "sklearn.preprocessing._function_transformer.FunctionTransformer",
+            "sklearn.compose._target.TransformedTargetRegressor",
+        )
+        for key in ("func", "inverse_func")
+    ]
+}
 # One array in, one out, nothing else touched.
 ONE_ARRAY = (
     "absolute", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil",
@@ -133,9 +136,9 @@ ARRAY_FUNCTIONS = (
     *(f"sklearn.preprocessing._data.{name}" for name in SCALINGS),
 )
 FUNCTIONS = [
-    *(Entry(name, "NAME", at=(*UFUNC_PLACES, *SEARCHED), why="ufunc of one argument") for name in UFUNCS),
+    *(Entry(name, "NAME", at=UFUNCS_AT, why="ufunc of one argument") for name in UFUNCS),
     *(
-        Entry(name, "NAME", at=(*UFUNC_PLACES, *SEARCHED), why="of one array; arguments proven by FUNCTION")
+        Entry(name, "NAME", at=UFUNCS_AT, why="of one array; arguments proven by FUNCTION")
         for name in ARRAY_FUNCTIONS
     ),
 ]

@@ -79,7 +79,8 @@ SEARCHES = tuple(
 )
 # Parameters that a search tries, and what it writes down of them.
 TRIED = ("param_grid", "param_distributions", "best_params_", "cv_results_")
-SEARCHED = tuple(f"{search}.{key}" for search in SEARCHES for key in TRIED)
+SEARCHED = ("$searched",)
+SEARCHED_PLACES = {"searched": [f"{search}.{key}" for search in SEARCHES for key in TRIED]}
 POOLING = ("mean", "median", "max", "min", "amax", "amin", "sum")
 SELECTIONS = (
     "_univariate_selection.f_classif",

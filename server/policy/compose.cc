@@ -75,8 +75,24 @@ bool HasState(const v1::Entry& entry) {
   return entry.trust() == v1::TRUST_NEW_DICT || entry.trust() == v1::TRUST_NEW_SETSTATE;
 }
 
+using Sets = std::map<std::string, v1::AttributeSet>;
+
+// The places of an entry, with those of the sets that it names.
+std::set<std::string> Places(const v1::Entry& entry, const Sets& sets) {
+  std::set<std::string> places;
+  for (const std::string& at : entry.at()) {
+    const auto set = at.empty() || at[0] != '$' ? sets.end() : sets.find(at.substr(1));
+    if (set == sets.end()) {
+      places.insert(at);
+    } else {
+      places.insert(set->second.keys().begin(), set->second.keys().end());
+    }
+  }
+  return places;
+}
+
 // Makes `base` what both entries allow.
-absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
+absl::Status Narrow(const v1::Entry& second, const Sets& sets, v1::Entry* base) {
   if (second.trust() > base->trust()) {
     return absl::InvalidArgumentError(
         absl::StrCat("entry \"", second.name(), "\" widens: ", v1::Trust_Name(second.trust()),
@@ -100,8 +116,8 @@ absl::Status Narrow(const v1::Entry& second, v1::Entry* base) {
   }
   std::vector<std::string> places;
   if (second.trust() == v1::TRUST_NAME && base->trust() == v1::TRUST_NAME) {
-    const std::set<std::string> first(base->at().begin(), base->at().end());
-    for (const std::string& at : second.at()) {
+    const std::set<std::string> first = Places(*base, sets);
+    for (const std::string& at : Places(second, sets)) {
       if (first.contains(at)) places.push_back(at);
     }
   }
@@ -143,7 +159,7 @@ absl::Status Order(const PolicyFiles& files, const std::string& name,
   return absl::OkStatus();
 }
 
-absl::Status AddSets(const PolicyFile& file, std::map<std::string, v1::AttributeSet>* sets) {
+absl::Status AddSets(const PolicyFile& file, Sets* sets) {
   for (const v1::AttributeSet& set : file.policy.attribute_sets()) {
     if (!sets->emplace(set.name(), set).second) {
       return absl::InvalidArgumentError(
@@ -153,12 +169,13 @@ absl::Status AddSets(const PolicyFile& file, std::map<std::string, v1::Attribute
   return absl::OkStatus();
 }
 
-absl::Status AddEntries(const PolicyFile& file, std::map<std::string, v1::Entry>* entries) {
+absl::Status AddEntries(const PolicyFile& file, const Sets& sets,
+                        std::map<std::string, v1::Entry>* entries) {
   for (int i = 0; i < file.policy.entries_size(); ++i) {
     const v1::Entry& entry = file.policy.entries(i);
     auto [it, fresh] = entries->emplace(entry.name(), entry);
     if (fresh) continue;
-    if (absl::Status status = Narrow(entry, &it->second); !status.ok()) {
+    if (absl::Status status = Narrow(entry, sets, &it->second); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(Place(file, i), status.message()));
     }
   }
@@ -235,11 +252,11 @@ absl::StatusOr<v1::Policy> Compose(const PolicyFiles& files, const std::string& 
   std::vector<std::string> path;
   std::vector<const PolicyFile*> order;
   if (absl::Status status = Order(files, name, &path, &order); !status.ok()) return status;
-  std::map<std::string, v1::AttributeSet> sets;
+  Sets sets;
   std::map<std::string, v1::Entry> entries;
   for (const PolicyFile* file : order) {
     if (absl::Status status = AddSets(*file, &sets); !status.ok()) return status;
-    if (absl::Status status = AddEntries(*file, &entries); !status.ok()) return status;
+    if (absl::Status status = AddEntries(*file, sets, &entries); !status.ok()) return status;
   }
   v1::Policy composed;
   composed.set_name(name);

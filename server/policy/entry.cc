@@ -75,19 +75,32 @@ bool IsInert(absl::string_view name) {
          std::find(std::begin(kInert), std::end(kInert), name) != std::end(kInert);
 }
 
+absl::Status CheckPlace(const v1::Entry& entry, absl::string_view at) {
+  if (absl::StartsWith(at, "@")) {
+    if (!ParseSchema(at.substr(1))) {
+      return Wrong(entry, absl::StrCat("at \"", at, "\" names no schema"));
+    }
+  } else if (!IsIdentifier(at) && !IsDottedName(at)) {
+    return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key, @SCHEMA or $SET"));
+  }
+  return absl::OkStatus();
+}
+
 // The place must say where a name may stand, so that it is never allowed everywhere.
-absl::Status CheckPlaces(const v1::Entry& entry) {
+absl::Status CheckPlaces(const v1::Entry& entry, const AttributeSets& sets) {
   if (!entry.at().empty() && entry.trust() != v1::TRUST_NAME) {
     return Wrong(entry, "only a TRUST_NAME may have places (at)");
   }
   for (const std::string& at : entry.at()) {
     if (at == kAnywhere && IsInert(entry.name())) continue;
-    if (absl::StartsWith(at, "@")) {
-      if (!ParseSchema(absl::string_view(at).substr(1))) {
-        return Wrong(entry, absl::StrCat("at \"", at, "\" names no schema"));
-      }
-    } else if (!IsIdentifier(at) && !IsDottedName(at)) {
-      return Wrong(entry, absl::StrCat("at \"", at, "\" is no key, class key or @SCHEMA"));
+    if (!absl::StartsWith(at, "$")) {
+      if (absl::Status status = CheckPlace(entry, at); !status.ok()) return status;
+      continue;
+    }
+    const auto set = sets.find(absl::string_view(at).substr(1));
+    if (set == sets.end()) return Wrong(entry, absl::StrCat("at \"", at, "\" names no set"));
+    for (const absl::string_view place : *set->second) {
+      if (absl::Status status = CheckPlace(entry, place); !status.ok()) return status;
     }
   }
   return absl::OkStatus();
@@ -221,7 +234,7 @@ absl::Status CheckTrust(const v1::Entry& entry) {
 absl::StatusOr<std::unique_ptr<const CompiledEntry>> CompiledEntry::Compile(
     const v1::Entry& entry, const AttributeSets& sets) {
   if (absl::Status status = CheckTrust(entry); !status.ok()) return status;
-  if (absl::Status status = CheckPlaces(entry); !status.ok()) return status;
+  if (absl::Status status = CheckPlaces(entry, sets); !status.ok()) return status;
   absl::StatusOr<Schema> schema = CheckSchema(entry);
   if (!schema.ok()) return schema.status();
 
@@ -232,7 +245,13 @@ absl::StatusOr<std::unique_ptr<const CompiledEntry>> CompiledEntry::Compile(
   const size_t dot = name.rfind('.');
   compiled->module_ = name.substr(0, dot);
   compiled->attribute_ = name.substr(dot + 1);
-  compiled->at_.insert(entry.at().begin(), entry.at().end());
+  for (const absl::string_view at : entry.at()) {
+    if (absl::StartsWith(at, "$")) {
+      compiled->at_sets_.push_back(sets.find(at.substr(1))->second.get());
+    } else {
+      compiled->at_.insert(at);
+    }
+  }
   for (const std::string& text : entry.invariants()) {
     const std::optional<Invariant> invariant = ParseInvariant(text);
     if (!invariant) return Wrong(entry, absl::StrCat("invariant \"", text, "\" does not exist"));
@@ -270,18 +289,29 @@ bool CompiledEntry::IsForbidden(absl::string_view key) const {
   return false;
 }
 
+bool CompiledEntry::HasPlace(absl::string_view place) const {
+  return at_.contains(place) ||
+         std::any_of(at_sets_.begin(), at_sets_.end(),
+                     [place](const auto* set) { return set->contains(place); });
+}
+
+template <typename Test>
+bool CompiledEntry::AnyPlace(Test test) const {
+  return std::any_of(at_.begin(), at_.end(), test) ||
+         std::any_of(at_sets_.begin(), at_sets_.end(), [&test](const auto* set) {
+           return std::any_of(set->begin(), set->end(), test);
+         });
+}
+
 bool CompiledEntry::MayStandAt(absl::string_view class_name, absl::string_view key) const {
   // A key of an artifact may hold dots; no attribute does.
   if (key.find('.') != absl::string_view::npos) return false;
-  if (at_.contains(key)) return true;
-  for (const absl::string_view at : at_) {
+  if (HasPlace(key)) return true;
+  return AnyPlace([class_name, key](absl::string_view at) {
     // "package.module.Class.key", compared in place: this runs for every class parameter.
-    if (at.size() == class_name.size() + 1 + key.size() && absl::StartsWith(at, class_name) &&
-        at[class_name.size()] == '.' && absl::EndsWith(at, key)) {
-      return true;
-    }
-  }
-  return false;
+    return at.size() == class_name.size() + 1 + key.size() && absl::StartsWith(at, class_name) &&
+           at[class_name.size()] == '.' && absl::EndsWith(at, key);
+  });
 }
 
 bool CompiledEntry::MayStandAnywhere() const {
@@ -291,16 +321,14 @@ bool CompiledEntry::MayStandAnywhere() const {
 bool CompiledEntry::StandsInResults() const {
   if (trust() == v1::TRUST_FACTORY) return schema() != Schema::kLowered;
   if (trust() != v1::TRUST_NAME) return true;
-  return !at_.empty() && std::all_of(at_.begin(), at_.end(), [](absl::string_view at) {
-    return absl::StrContains(at, ".");
-  });
+  const auto elsewhere = [](absl::string_view at) { return !absl::StrContains(at, "."); };
+  return proto_->at_size() > 0 && !AnyPlace(elsewhere);
 }
 
 bool CompiledEntry::MayStandInSchema(absl::string_view schema) const {
-  for (const absl::string_view at : at_) {
-    if (absl::StartsWith(at, "@") && at.substr(1) == schema) return true;
-  }
-  return false;
+  return AnyPlace([schema](absl::string_view at) {
+    return absl::StartsWith(at, "@") && at.substr(1) == schema;
+  });
 }
 
 }  // namespace loadlock::policy

@@ -75,6 +75,11 @@ class CompiledEntry {
  private:
   CompiledEntry() = default;
 
+  bool HasPlace(absl::string_view place) const;
+  // True if `test` is for one of the places.
+  template <typename Test>
+  bool AnyPlace(Test test) const;
+
   const v1::Entry* proto_ = nullptr;
   absl::string_view module_;
   absl::string_view attribute_;
@@ -83,7 +88,9 @@ class CompiledEntry {
   std::vector<CompiledRule> rules_;
   absl::flat_hash_map<absl::string_view, const CompiledRule*> rule_index_;
   std::vector<const absl::flat_hash_set<absl::string_view>*> forbidden_;
+  // The places: its own, and lists that it shares.
   absl::flat_hash_set<absl::string_view> at_;
+  std::vector<const absl::flat_hash_set<absl::string_view>*> at_sets_;
 };
 
 }  // namespace loadlock::policy

@@ -141,7 +141,8 @@ class UbjsonReader {
         uint8_t mark = 0;
         const bool counted = open.left != kUncounted;
         if (!in_.Peek(&mark)) return Truncated();
-        if (counted || mark != (open.object ? '}' : ']')) return !open.object || AddText();
+        const uint8_t last = open.object ? '}' : ']';
+        if (counted || mark != last) return !open.object || AddText();
         (void)in_.Skip(1);
       }
       doc_.mutable_at(open.container).end = doc_.size();
