@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "server/policy/compose.h"
 
 namespace loadlock::policy {
@@ -219,6 +220,40 @@ TEST_F(PolicyTest, PlacesAreExact) {
   EXPECT_FALSE(entry->MayStandAt("x.m.C", "key"));
   EXPECT_TRUE(entry->MayStandInSchema("NEW_OBJ"));
   EXPECT_FALSE(entry->MayStandInSchema("TREE"));
+}
+
+TEST_F(PolicyTest, PlacesMayBeShared) {
+  const std::string sets =
+      R"(attribute_sets { name: "s" keys: "m.C.one" keys: "m.C.two" keys: "@NEW_OBJ" } )";
+  const std::string entry = R"(entries { name: "a.f" trust: TRUST_NAME at: "$s" at: "m.D.key" })";
+  Write("base", absl::StrCat(R"(name: "base" )", sets, entry));
+  Write("p", R"(name: "p" extends: "base" entries {
+    name: "a.f" trust: TRUST_NAME at: "m.C.two" at: "m.D.key" at: "m.E.key" })");
+  const auto set = PolicySet::Load(dir_.string());
+  ASSERT_TRUE(set.ok()) << set.status();
+  const CompiledEntry* shared = (*set)->Find("base")->Find("a.f");
+  EXPECT_TRUE(shared->MayStandAt("m.C", "one"));
+  EXPECT_TRUE(shared->MayStandAt("m.D", "key"));
+  EXPECT_FALSE(shared->MayStandAt("m.C", "key"));
+  EXPECT_FALSE(shared->MayStandAt("m.C", "s"));
+  EXPECT_TRUE(shared->MayStandInSchema("NEW_OBJ"));
+  EXPECT_FALSE(shared->StandsInResults()) << "an argument stands in none";
+  const CompiledEntry* narrowed = (*set)->Find("p")->Find("a.f");
+  EXPECT_TRUE(narrowed->MayStandAt("m.C", "two"));
+  EXPECT_TRUE(narrowed->MayStandAt("m.D", "key"));
+  EXPECT_FALSE(narrowed->MayStandAt("m.C", "one"));
+  EXPECT_FALSE(narrowed->MayStandAt("m.E", "key"));
+  EXPECT_FALSE(narrowed->MayStandInSchema("NEW_OBJ"));
+
+  Write("p", R"(name: "p" entries { name: "a.f" trust: TRUST_NAME at: "$t" })");
+  EXPECT_TRUE(Has(Error(), R"(at "$t" names no set)")) << Error();
+  // A set says no more than single places may: neither everywhere nor another set.
+  for (const std::string wrong : {"*", "$s", "@NONE", "a b"}) {
+    Write("p",
+          absl::StrCat(R"(name: "p" extends: "base" attribute_sets { name: "t" keys: ")", wrong,
+                       R"(" } entries { name: "torch.int8" trust: TRUST_NAME at: "$t" })"));
+    EXPECT_TRUE(Has(Error(), absl::StrCat("at \"", wrong, "\""))) << wrong << ": " << Error();
+  }
 }
 
 TEST(Literal, ParsesPythonsRepr) {
