@@ -130,7 +130,7 @@ TEST_F(RememberingTest, AFileThatStaysIsNotReadAgain) {
   absl::SleepFor(kSettle);
   EXPECT_EQ(Outcome(For("large")), "accepted");
   // The store's bytes are what is handed over: the file's own are not looked at.
-  const auto reads = [this] {
+  const auto reads = [] {
     std::string word;
     uint64_t count = 0;
     std::ifstream io("/proc/self/io");
@@ -278,6 +278,7 @@ TEST_F(RememberingTest, RequestsAtTheSameTimeShareOneParse) {
   };
   std::atomic<int> accepted{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       ++waiting;
