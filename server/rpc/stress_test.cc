@@ -65,7 +65,7 @@ class StressTest : public ::testing::Test {
     // Less than all: somebody's file always has to go.
     settings_.store.max_bytes = 5 * kFileBytes;
     settings_.store.max_memory_bytes = 16 << 10;
-    runner_.act = [this](const pipeline::RunRequest& request) { return Act(request); };
+    runner_.act = [](const pipeline::RunRequest& request) { return Act(request); };
     Open();
   }
 
@@ -164,6 +164,7 @@ TEST_F(StressTest, WhoeverComesFirst) {
                                    .log = log_.get(),
                                    .memory = memory_.get()});
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int i = 0; i < kThreads; ++i) {
       threads.emplace_back([this, i, &vetter] { Work(i, vetter); });
     }

@@ -60,7 +60,7 @@ absl::StatusOr<SharedFd> OpenAgain(const SharedFd& fd) {
 }
 
 Artifact::Artifact() = default;
-Artifact::Artifact(std::shared_ptr<const Blob> blob)
+Artifact::Artifact(const std::shared_ptr<const Blob>& blob)
     : fd_(blob, &blob->fd), in_memory_(false), size_(blob->size), sha256_(blob->sha256) {}
 Artifact::Artifact(Artifact&&) noexcept = default;
 Artifact& Artifact::operator=(Artifact&&) noexcept = default;

@@ -40,7 +40,7 @@ class Artifact {
  public:
   Artifact();
   // What is known already.
-  explicit Artifact(std::shared_ptr<const Blob> blob);
+  explicit Artifact(const std::shared_ptr<const Blob>& blob);
   Artifact(Artifact&&) noexcept;
   Artifact& operator=(Artifact&&) noexcept;
   ~Artifact();  // Stops a hash that is under way.
