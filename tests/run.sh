@@ -61,6 +61,13 @@ if [[ ! -x build/tools/grpcurl ]]; then
     go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
 fi
 
+# Checks metrics and alert rules. Of its package (19 MB) nothing else is wanted, least of all its service.
+if [[ ! -x build/tools/promtool ]]; then
+  say "promtool"
+  (cd "$(mktemp -d)" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . &&
+    install -D usr/bin/promtool "$LOADLOCK_ROOT/build/tools/promtool" && rm -rf "$PWD")
+fi
+
 # Whether this machine has what the best tier needs; then a jail that falls below it is a failure.
 tier_a_is_possible() {
   local map=()

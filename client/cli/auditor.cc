@@ -9,25 +9,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "client/cli/patience.h"
 #include "client/cli/text.h"
 #include "client/cpp/client.h"
 #include "client/cpp/fd.h"
 
 namespace loadlock::cli {
 namespace {
-
-// A busy daemon says so at once; a command has time. About 3 s in all.
-constexpr int kBusyRetries = 6;
-constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
-
-bool IsBusy(const absl::Status& status) {
-  if (!absl::IsResourceExhausted(status)) return false;
-  const std::string limit = client::ErrorMetadata(status, "limit");
-  return limit == "max_queued_requests" || limit == "max_total_bytes" ||
-         limit == "max_caller_percent";
-}
 
 // The daemon may not read what this user may.
 bool NeedsContent(const absl::Status& status) {
@@ -72,13 +60,7 @@ Auditor::Auditor(Call call, bool remote, const Options& options)
 
 absl::StatusOr<v1::AuditModelResponse> Auditor::CallPatiently(
     const v1::AuditModelRequest& request) const {
-  absl::Duration pause = kFirstPause;
-  for (int retries = 0;; ++retries) {
-    auto answer = call_(request);
-    if (answer.ok() || retries == kBusyRetries || !IsBusy(answer.status())) return answer;
-    absl::SleepFor(pause);
-    pause *= 2;
-  }
+  return Patiently([&] { return call_(request); });
 }
 
 absl::StatusOr<v1::AuditModelResponse> Auditor::AuditItem(const Item& item) const {

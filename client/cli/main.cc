@@ -16,6 +16,7 @@
 
 #include "client/cli/auditor.h"
 #include "client/cli/commands.h"
+#include "client/cli/gate.h"
 #include "client/cli/options.h"
 #include "client/cli/policy_commands.h"
 #include "client/cli/policy_trial.h"
@@ -74,20 +75,22 @@ Terminal MakeTerminal(const Options& options) {
   return {&std::cout, bar ? &std::cerr : nullptr, size.ws_col, Style(colored)};
 }
 
-ExitCode Fail(const absl::Status& status) {
+ExitCode Fail(const Options& options, const absl::Status& status) {
+  const absl::Status written = WriteTermination(options.termination_message, status.message());
+  if (!written.ok()) std::cerr << "loadlock: " << Printable(written.message()) << "\n";
   std::cerr << "loadlock: " << Printable(status.message()) << "\n";
   return ExitCode::kUndecided;
 }
 
 ExitCode Run(const Options& options, const sigset_t& signals) {
   absl::StatusOr<Session> session = Session::Open(options);
-  if (!session.ok()) return Fail(session.status());
+  if (!session.ok()) return Fail(options, session.status());
   std::vector<std::string> directories;
   if (!session->private_directory().empty()) directories.push_back(session->private_directory());
   std::optional<ScratchFolder> scratch;
   if (options.command == Command::kPolicySuggest) {
     absl::StatusOr<ScratchFolder> made = ScratchFolder::Make();
-    if (!made.ok()) return Fail(made.status());
+    if (!made.ok()) return Fail(options, made.status());
     directories.push_back(scratch.emplace(*std::move(made)).path());
   }
   if (!directories.empty()) {
@@ -95,8 +98,11 @@ ExitCode Run(const Options& options, const sigset_t& signals) {
   } else {
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   }
-  const std::vector<Item> items = Walk(options.paths);
-  if (absl::Status connected = session->Connect(); !connected.ok()) return Fail(connected);
+  const bool walks = options.command != Command::kGate;  // It does so itself.
+  const std::vector<Item> items = Walk(walks ? options.paths : std::vector<std::string>());
+  if (absl::Status connected = session->Connect(); !connected.ok()) {
+    return Fail(options, connected);
+  }
   const client::Client& client = session->client();
   const Terminal terminal = MakeTerminal(options);
   const Auditor auditor([&client](const auto& request) { return client.Audit(request); },
@@ -109,6 +115,8 @@ ExitCode Run(const Options& options, const sigset_t& signals) {
       return RunInspect(options, items, auditor, client, terminal, std::cerr);
     case Command::kInfo:
       return RunInfo(options, client, terminal, std::cerr);
+    case Command::kGate:
+      return RunGate(options, client, terminal, std::cerr);
     case Command::kPolicySuggest:
       return RunSuggest(options, items, client, *scratch, terminal, std::cerr);
     case Command::kPolicyExplain:
@@ -129,7 +137,7 @@ int Main(int argc, char** argv) {
   ExitCode code = options != nullptr ? Run(*options, signals) : *std::get_if<ExitCode>(&parsed);
   std::cout.flush();
   // A verdict that nobody could read is none.
-  if (!std::cout) code = Fail(absl::UnavailableError("cannot write to standard output"));
+  if (!std::cout) code = Fail(Options(), absl::UnavailableError("cannot write to standard output"));
   std::cerr.flush();
   return static_cast<int>(code);
 }

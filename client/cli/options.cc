@@ -79,6 +79,7 @@ struct Commands {
   CLI::App* audit;
   CLI::App* inspect;
   CLI::App* info;
+  CLI::App* gate;
   CLI::App* suggest;
   CLI::App* explain;
   CLI::App* diff;
@@ -138,6 +139,34 @@ void AddPolicyCommands(CLI::App* app, Options* options, Commands* commands) {
   }
 }
 
+void AddGate(CLI::App* app, Options* options, Commands* commands) {
+  CLI::App* gate = app->add_subcommand(
+      "gate", "Vet files and copy them for a server to load, all of them or none");
+  commands->gate = gate;
+  gate->add_option("SOURCE TARGET", options->paths,
+                   "A file or folder (or file:///path), and the folder for what was vetted, which "
+                   "may hold nothing else; more pairs may follow")
+      ->required();
+  gate->callback([options] {
+    if (options->paths.size() % 2 != 0) {
+      throw CLI::ValidationError("SOURCE TARGET", "each source needs a target");
+    }
+  });
+  gate->add_option(
+          "--leave-out", options->leave_out,
+          "Neither vet nor copy files whose path below SOURCE fits this pattern of a shell")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false);
+  gate->add_flag("--keep-n-jobs", options->keep_n_jobs,
+                 "Hand on models whose n_jobs loadlock itself would set to None");
+  gate->add_option("--termination-message", options->termination_message,
+                   "Write the outcome there in one line, as for /dev/termination-log")
+      ->type_name("FILE");
+  gate->add_option("--policy", options->policy, "Policy to vet by (the daemon's default: default)")
+      ->type_name("NAME");
+  AddCommon(gate, options);
+}
+
 Commands AddCommands(CLI::App* app, Options* options) {
   Commands commands{};
   commands.audit = app->add_subcommand("audit", "Vet files; folders are walked");
@@ -171,6 +200,7 @@ Commands AddCommands(CLI::App* app, Options* options) {
   commands.info =
       app->add_subcommand("info", "Show the daemon: version, isolation, limits, policies");
   AddCommon(commands.info, options);
+  AddGate(app, options, &commands);
   AddPolicyCommands(app, options, &commands);
   return commands;
 }
@@ -198,6 +228,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv, 
   }
   if (commands.inspect->parsed()) options.command = Command::kInspect;
   if (commands.info->parsed()) options.command = Command::kInfo;
+  if (commands.gate->parsed()) options.command = Command::kGate;
   if (commands.suggest->parsed()) options.command = Command::kPolicySuggest;
   if (commands.explain->parsed()) options.command = Command::kPolicyExplain;
   if (commands.diff->parsed()) options.command = Command::kPolicyDiff;

@@ -14,7 +14,7 @@ namespace loadlock::cli {
 // at least one was refused; 2 the answer is not complete.
 enum class ExitCode { kAccepted = 0, kRefused = 1, kUndecided = 2 };
 
-enum class Command { kAudit, kInspect, kInfo, kPolicySuggest, kPolicyExplain, kPolicyDiff };
+enum class Command { kAudit, kInspect, kInfo, kGate, kPolicySuggest, kPolicyExplain, kPolicyDiff };
 
 // What inspect shows.
 enum class Show { kAll, kUntrusted, kTrusted };
@@ -39,6 +39,11 @@ struct Options {
   Show show = Show::kAll;
   // inspect: where a page is written; empty: nowhere.
   std::string html;
+  // gate: sources and targets in turn stand in paths. Patterns of files that are neither vetted nor
+  // copied; hand on n_jobs as it is; where a line for the kubelet is written (empty: nowhere).
+  std::vector<std::string> leave_out;
+  bool keep_n_jobs = false;
+  std::string termination_message;
   // audit: the untrusted names alone.
   bool untrusted = false;
   // policy explain: one name; policy diff: two policies.

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -120,11 +121,16 @@ absl::StatusOr<v1::ExplainPolicyResponse> Client::Explain(
   return transport_->Call(&v1::LoadLock::Stub::ExplainPolicy, request);
 }
 
-absl::Status Client::Unload(Model* model) const {
+absl::Status Client::EndLease(const std::string& token) const {
   v1::UnloadModelRequest request;
-  request.set_token(model->lease_.token());
-  model->lease_.Clear();
+  request.set_token(token);
   return transport_->Call(&v1::LoadLock::Stub::UnloadModel, request).status();
+}
+
+absl::Status Client::Unload(Model* model) const {
+  const std::string token = model->lease_.token();
+  model->lease_.Clear();
+  return EndLease(token);
 }
 
 // Gets what is not in `answer` itself.
@@ -164,20 +170,52 @@ absl::Status Client::Fetch(const v1::LoadModelResponse& answer, Access access,
   return assembler->AddFiles(*std::move(files), access);
 }
 
-absl::StatusOr<LoadResult> Client::Load(const std::string& path, const LoadOptions& options) const {
+absl::StatusOr<v1::LoadModelResponse> Client::CallLoad(const std::string& path,
+                                                       const LoadOptions& options,
+                                                       bool lease) const {
   v1::LoadModelRequest request;
   request.set_path(path);
   request.set_policy(options.policy);
   request.set_expected_sha256(options.expected_sha256);
-  request.set_no_lease_if_inline(!options.keep_lease);
+  request.set_no_lease_if_inline(!lease);
   auto answer = transport_->Call(&v1::LoadLock::Stub::LoadModel, request);
+  if (answer.ok() && answer->report().verdict() != v1::VERDICT_ACCEPTED) {
+    return absl::DataLossError("the daemon handed over a model without accepting it");
+  }
+  return answer;
+}
+
+absl::StatusOr<VetResult> Client::Vet(const std::string& path, const LoadOptions& options) const {
+  if (transport_->remote()) {
+    return absl::FailedPreconditionError("only a daemon on a unix socket hands over files");
+  }
+  auto answer = CallLoad(path, options, /*lease=*/true);
   if (!answer.ok()) {
     std::optional<v1::Report> report = RefusedReport(answer.status());
     if (report) return Refused{*std::move(report)};
     return answer.status();
   }
-  if (answer->report().verdict() != v1::VERDICT_ACCEPTED) {
-    return absl::DataLossError("the daemon handed over a model without accepting it");
+  auto files =
+      FetchFiles(answer->lease().fd_socket(), answer->lease().token(), transport_->timeout());
+  // Its bytes stay as long as a descriptor or a mapping of them does.
+  const absl::Status ended = EndLease(answer->lease().token());
+  if (!files.ok()) return files.status();
+  if (!ended.ok() && !absl::IsNotFound(ended)) return ended;
+  if (files->artifact_size != answer->report().size()) {
+    return absl::DataLossError("the daemon handed over a file of another size");
+  }
+  absl::StatusOr<SealedFile> bytes = SealedFile::Map(
+      std::move(files->artifact), files->artifact_size, files->owner, Access::kReadOnly);
+  if (!bytes.ok()) return bytes.status();
+  return VettedFile{std::move(*answer->mutable_report()), *std::move(bytes)};
+}
+
+absl::StatusOr<LoadResult> Client::Load(const std::string& path, const LoadOptions& options) const {
+  auto answer = CallLoad(path, options, options.keep_lease);
+  if (!answer.ok()) {
+    std::optional<v1::Report> report = RefusedReport(answer.status());
+    if (report) return Refused{*std::move(report)};
+    return answer.status();
   }
   ModelAssembler assembler(answer->report(), answer->lease());
   if (answer->has_graph()) assembler.AddGraph(answer->graph());

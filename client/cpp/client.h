@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/model.h"
+#include "client/cpp/sealed_file.h"
 #include "loadlock/v1/service.pb.h"
 
 namespace loadlock::client {
@@ -49,6 +50,13 @@ struct Refused {
 };
 using LoadResult = std::variant<Model, Refused>;
 
+// The artifact itself, as it was vetted: what the daemon owns, not what lies at the path by now.
+struct VettedFile {
+  v1::Report report;
+  SealedFile bytes;
+};
+using VetResult = std::variant<VettedFile, Refused>;
+
 // One connection to one daemon; if it breaks, calls fail with UNAVAILABLE: connect anew.
 // Thread safe; calls of several threads share the connection. Every status that comes from
 // the daemon carries its reason (ErrorReason).
@@ -69,6 +77,10 @@ class Client {
   // sealed descriptors (unix socket), else as a stream.
   absl::StatusOr<LoadResult> Load(const std::string& path, const LoadOptions& options = {}) const;
 
+  // Vets the file and takes over its bytes instead of what they mean. FAILED_PRECONDITION over TCP,
+  // which carries no descriptors. Of the options `policy` and `expected_sha256` count.
+  absl::StatusOr<VetResult> Vet(const std::string& path, const LoadOptions& options = {}) const;
+
   // Ends a lease and takes its token away.
   absl::Status Unload(Model* model) const;
 
@@ -84,6 +96,10 @@ class Client {
  private:
   class Transport;
   explicit Client(std::unique_ptr<Transport> transport);
+  // LoadModel; a refusal is a status.
+  absl::StatusOr<v1::LoadModelResponse> CallLoad(const std::string& path,
+                                                 const LoadOptions& options, bool lease) const;
+  absl::Status EndLease(const std::string& token) const;
   absl::Status Fetch(const v1::LoadModelResponse& answer, Access access,
                      ModelAssembler* assembler) const;
 

@@ -146,6 +146,8 @@ Jail::~Jail() = default;
 Tier Jail::tier() const { return core_->tier(); }
 std::string Jail::tier_reason() const { return core_->tier_reason(); }
 uint32_t Jail::ready_workers() const { return core_->ready_workers(); }
+
+JailCounts Jail::counts() const { return core_->counts(); }
 bool Jail::alive() const { return core_->alive(); }
 pid_t Jail::launcher_pid() const { return core_->launcher_pid(); }
 

@@ -32,6 +32,17 @@ struct Options {
   int warm_workers = 2;
 };
 
+// Since the start, for who watches.
+struct JailCounts {
+  // Workers that were idle when they were asked for, and those that had to be waited for.
+  uint64_t warm = 0;
+  uint64_t on_demand = 0;
+  // Workers that could not be made.
+  uint64_t failed = 0;
+  // Launchers that were made because the one before died.
+  uint64_t launchers = 0;
+};
+
 class JailCore;      // shared between the Jail and its Workers
 struct WorkerState;  // one worker process
 
@@ -92,6 +103,7 @@ class Jail {
 
   // Idle workers that wait for a job.
   uint32_t ready_workers() const;
+  JailCounts counts() const;
   // False while a dead launcher has not been replaced (tried once a second at most).
   bool alive() const;
   // The launcher's process, for logs.

@@ -100,6 +100,7 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(SteadyTime deadl
   if (!idle_.empty()) {
     std::shared_ptr<WorkerState> worker = std::move(idle_.front());
     idle_.pop_front();
+    ++counts_.warm;
     // The launcher replaces it when it ends, which is past the answer; only a pool that runs low
     // cannot wait for that.
     if (2 * idle_.size() < static_cast<size_t>(options_.warm_workers)) Pump();
@@ -125,6 +126,7 @@ absl::StatusOr<std::shared_ptr<WorkerState>> JailCore::TakeIdle(SteadyTime deadl
   }
   waiters_.erase(std::remove(waiters_.begin(), waiters_.end(), &waiter), waiters_.end());
   if (waiter.worker == nullptr) return waiter.failure;
+  ++counts_.on_demand;
   return waiter.worker;
 }
 
@@ -157,7 +159,10 @@ absl::Status JailCore::AwaitGreeting(WorkerState& worker, SteadyTime deadline,
                          : absl::InternalError("the worker did not greet in time");
 }
 
-void JailCore::NoteFailure() { refill_after_ = SteadyTime::Now() + RefillPause(failures_++); }
+void JailCore::NoteFailure() {
+  ++counts_.failed;
+  refill_after_ = SteadyTime::Now() + RefillPause(failures_++);
+}
 
 bool JailCore::Request(bool urgent) {
   Message request;
@@ -304,6 +309,11 @@ uint32_t JailCore::ready_workers() {
   CheckIdle();
   return static_cast<uint32_t>(std::count_if(idle_.begin(), idle_.end(),
                                              [](const auto& worker) { return worker->greeted; }));
+}
+
+JailCounts JailCore::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
 }
 
 bool JailCore::alive() const {

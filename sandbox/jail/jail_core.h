@@ -82,6 +82,7 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   std::string tier_reason() const;
   // Idle workers that have greeted.
   uint32_t ready_workers();
+  JailCounts counts() const;
   bool alive() const;
   pid_t launcher_pid() const;
 
@@ -137,6 +138,7 @@ class JailCore : public std::enable_shared_from_this<JailCore> {
   // Guards everything below.
   mutable std::mutex mutex_;
   bool stopping_ = false;
+  JailCounts counts_;
   // Replaced by the reader only. Null while it is dead.
   std::unique_ptr<LauncherProcess> launcher_;
   channel::UniqueFd serving_pidfd_;

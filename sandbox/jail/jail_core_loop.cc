@@ -159,6 +159,7 @@ void JailCore::RestartLauncher() {
   if (!launcher.ok()) return;  // alive() says so; it is tried again
   const std::lock_guard lock(mutex_);
   launcher_ = *std::move(launcher);
+  ++counts_.launchers;
   serving_pidfd_ = launcher_->TakeServingPidfd();
   tier_ = launcher_->tier();
   tier_reason_ = launcher_->reason();

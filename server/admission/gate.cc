@@ -53,16 +53,21 @@ Gate::Gate(const Capacity& capacity)
 
 absl::StatusOr<Slot> Gate::Enter(const Principal& caller) {
   const std::lock_guard lock(mutex_);
-  if (draining_) return Draining();
+  if (draining_) {
+    ++counts_.draining;
+    return Draining();
+  }
   switch (places_.Take(caller, 1)) {
     case SharedBudget::Answer::kGranted:
       break;
     case SharedBudget::Answer::kFull:
+      ++counts_.queue_full;
       return observe::LimitReached(
           "max_queued_requests", capacity_.max_queued_requests,
           absl::StrCat("the queue is full and ", capacity_.max_running_requests,
                        " requests are running; try again later"));
     case SharedBudget::Answer::kOverShare:
+      ++counts_.over_share;
       return places_.OverShare(caller, "places for requests");
   }
   return Slot(this, caller);
@@ -71,6 +76,7 @@ absl::StatusOr<Slot> Gate::Enter(const Principal& caller) {
 absl::StatusOr<Reservation> Gate::Reserve(const Principal& caller, uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   if (bytes > capacity_.max_total_bytes) {
+    ++counts_.bytes_full;
     return observe::LimitReached("max_total_bytes", capacity_.max_total_bytes,
                                  absl::StrCat("this artifact may take ", bytes, " bytes"));
   }
@@ -78,11 +84,13 @@ absl::StatusOr<Reservation> Gate::Reserve(const Principal& caller, uint64_t byte
     case SharedBudget::Answer::kGranted:
       break;
     case SharedBudget::Answer::kFull:
+      ++counts_.bytes_full;
       return observe::LimitReached(
           "max_total_bytes", capacity_.max_total_bytes,
           absl::StrCat("running requests and leases hold ", bytes_.taken(),
                        " bytes and this one may take ", bytes, "; try again later"));
     case SharedBudget::Answer::kOverShare:
+      ++counts_.over_share;
       return bytes_.OverShare(caller, "bytes");
   }
   return Reservation(this, caller, bytes);
@@ -121,6 +129,14 @@ uint32_t Gate::running() const {
 uint64_t Gate::reserved_bytes() const {
   const std::lock_guard lock(mutex_);
   return bytes_.taken();
+}
+
+GateCounts Gate::counts() const {
+  const std::lock_guard lock(mutex_);
+  GateCounts counts = counts_;
+  counts.running = std::min<uint64_t>(places_.taken(), capacity_.max_running_requests);
+  counts.queued = places_.taken() - counts.running;
+  return counts;
 }
 
 void Gate::Leave(const Principal& caller) {

@@ -24,6 +24,16 @@ struct Capacity {
   uint32_t max_caller_percent = 100;
 };
 
+// For who watches; the last four since the start.
+struct GateCounts {
+  uint64_t running = 0;
+  uint64_t queued = 0;
+  uint64_t queue_full = 0;
+  uint64_t bytes_full = 0;
+  uint64_t over_share = 0;
+  uint64_t draining = 0;
+};
+
 class Gate;
 
 // A request's place; given back when it goes out of scope. Must not outlive the Gate.
@@ -93,6 +103,7 @@ class Gate {
   // Requests that have a place, at most the running ones.
   uint32_t running() const;
   uint64_t reserved_bytes() const;
+  GateCounts counts() const;
 
  private:
   friend class Slot;
@@ -106,6 +117,7 @@ class Gate {
   SharedBudget places_;
   SharedBudget bytes_;
   bool draining_ = false;
+  GateCounts counts_;  // But for running and queued.
 };
 
 }  // namespace loadlock::admission

@@ -244,6 +244,33 @@ TEST_F(ConfigTest, BadFlagsSayWhich) {
               testing::AllOf(StartsWith("command line: "), EndsWith("--wobble")));
 }
 
+TEST_F(ConfigTest, WhatOperatorsSee) {
+  const absl::StatusOr<Settings> settings = WithFile(
+      "audit { file: '/a' on_failure: AUDIT_FAILURE_ANSWER sync: true } "
+      "metrics { address: '0.0.0.0:9464' } listen { health: '[::1]:80' }");
+  ASSERT_TRUE(settings.ok()) << settings.status();
+  EXPECT_EQ(settings->audit, (AuditSettings{"/a", true, true}));
+  EXPECT_EQ(settings->metrics, (TcpAddress{"0.0.0.0", 9464}));
+  EXPECT_EQ(settings->health, (TcpAddress{"::1", 80}));
+  const absl::StatusOr<Settings> defaults = WithFile("audit { file: '/a' }");
+  ASSERT_TRUE(defaults.ok());
+  EXPECT_FALSE(defaults->audit.answer_anyway);
+  EXPECT_EQ(defaults->metrics.host, "");
+  const auto flags = WithFlags({"--audit-log", "/b", "--metrics", "9464", "--health", "1"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->audit.file, "/b");
+  EXPECT_EQ(flags->metrics, (TcpAddress{"127.0.0.1", 9464}));
+  EXPECT_EQ(flags->health, (TcpAddress{"127.0.0.1", 1}));
+  EXPECT_EQ(ErrorOf("\naudit { sync: true }"), "FILE:2: audit: has no file");
+  EXPECT_EQ(ErrorOf("log { file: '/a' } audit { file: '/a' }"),
+            "FILE:1: audit.file: is the log's own file");
+  EXPECT_EQ(ErrorOf("metrics { address: 'localhost:1' }"),
+            "FILE:1: metrics.address: must be PORT, ADDRESS:PORT or [ADDRESS]:PORT, with numbers "
+            "alone");
+  EXPECT_EQ(ErrorOf("listen { health: '127.0.0.1:0' }"),
+            "FILE:1: listen.health: port must be 1 to 65535");
+}
+
 TEST_F(ConfigTest, MissingWorkerIsSaid) {
   ASSERT_EQ(unlink((dir_ + "/bin/loadlock-worker").c_str()), 0);
   EXPECT_THAT(std::string(Resolve(Flags{}, dir_ + "/bin").status().message()),
@@ -279,6 +306,9 @@ TEST_F(ConfigTest, OnlyRootsAndPoliciesAreReloaded) {
            {"store { max_bytes: 5000000 }", "store "},
            {"log { level: 'warn' }", "log "},
            {"log { file: '/other' }", "log "},
+           {"audit { file: '/other' }", "audit "},
+           {"metrics { address: '1' }", "metrics "},
+           {"listen { health: '1' }", "listen.health "},
            {"drain_timeout { seconds: 1 }", "drain_timeout "}}) {
     const absl::StatusOr<Settings> other = WithFile(models + text);
     ASSERT_TRUE(other.ok()) << other.status();

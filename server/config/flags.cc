@@ -35,6 +35,13 @@ void AddOptions(CLI::App& app, Flags& flags) {
   app.add_option("--log-format", flags.log_format, "text or json");
   app.add_option("--log-file", flags.log_file, "Log file, created 0600 (default: standard error)")
       ->transform(FromHere);
+  app.add_option("--audit-log", flags.audit_log,
+                 "File with a JSON line for each verdict, created 0600")
+      ->transform(FromHere);
+  app.add_option("--metrics", flags.metrics,
+                 "Metrics for Prometheus over HTTP: PORT of 127.0.0.1, or ADDRESS:PORT");
+  app.add_option("--health", flags.health,
+                 "grpc.health.v1 over TCP, for probes: PORT of 127.0.0.1, or ADDRESS:PORT");
   app.add_option("--state-dir", flags.state_dir,
                  "Folder for copies of large artifacts and what was found out about them")
       ->transform(FromHere);

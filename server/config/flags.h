@@ -17,7 +17,7 @@ namespace loadlock::config {
 struct Flags {
   std::string config_file;
   std::optional<std::string> socket, policy_dir, min_tier, tier, tcp, log_level, log_format,
-      log_file, worker, state_dir;
+      log_file, worker, state_dir, audit_log, metrics, health;
   std::vector<std::string> roots;
   std::optional<int> lifeline_fd, ready_fd;
 };

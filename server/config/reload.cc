@@ -17,9 +17,12 @@ absl::Status CheckReload(const Settings& running, const Settings& next) {
   };
   if (same.unix_socket != running.unix_socket) return differs("listen.unix_socket");
   if (same.tcp != running.tcp) return differs("listen.tcp");
+  if (same.health != running.health) return differs("listen.health");
+  if (same.metrics != running.metrics) return differs("metrics");
   if (same.limits != running.limits) return differs("limits");
   if (same.min_tier != running.min_tier) return differs("min_tier");
   if (same.log != running.log) return differs("log");
+  if (same.audit != running.audit) return differs("audit");
   if (same.store != running.store) return differs("store");
   // What is stored was under the roots of its time, and is found by digest.
   if (!running.store.state_dir.empty() && next.roots != running.roots) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -16,37 +15,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "server/config/complain.h"
 #include "server/config/config_file.h"
+#include "server/config/resolve_observing.h"
 
 namespace loadlock::config {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Where a value came from, and so how its error reads.
-using Complain = std::function<absl::Status(absl::string_view what)>;
-
-Complain OfFlag(std::string flag) {
-  return [flag = std::move(flag)](absl::string_view what) {
-    return absl::InvalidArgumentError(absl::StrCat("command line: ", flag, ": ", what));
-  };
-}
-
-Complain OfField(const ConfigFile& file, std::string path, int index = -1) {
-  return [&file, path = std::move(path), index](absl::string_view what) {
-    return file.Error(path, what, index);
-  };
-}
-
 bool IsDirectory(const std::string& path) {
   std::error_code error;
   return fs::is_directory(path, error);
-}
-
-absl::Status CheckAbsolute(const std::string& path, const Complain& complain) {
-  if (path.empty() || path[0] != '/') return complain("must be an absolute path");
-  if (path.find('\0') != std::string::npos) return complain("holds a NUL byte");
-  return absl::OkStatus();
 }
 
 absl::Status CheckDirectory(const std::string& path, const Complain& complain) {
@@ -77,13 +57,6 @@ absl::Status CheckTcp(const std::string& address, const Complain& complain) {
     return complain("port must be 1 to 65535");
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckLogLevel(const std::string& level, const Complain& complain) {
-  for (const absl::string_view known : {"trace", "debug", "info", "warn", "error"}) {
-    if (level == known) return absl::OkStatus();
-  }
-  return complain("must be trace, debug, info, warn or error");
 }
 
 // The flags' spelling of a tier.
@@ -268,34 +241,6 @@ absl::Status TakeTiers(const ConfigFile& file, const Flags& flags, Settings* out
   return absl::OkStatus();
 }
 
-absl::Status TakeLog(const ConfigFile& file, const Flags& flags, Settings* out) {
-  const v1::LogConfig& in = file.config().log();
-  Complain complain = OfField(file, "log.level");
-  if (!in.level().empty()) out->log.level = in.level();
-  if (flags.log_level) {
-    out->log.level = *flags.log_level;
-    complain = OfFlag("--log-level");
-  }
-  if (absl::Status status = CheckLogLevel(out->log.level, complain); !status.ok()) return status;
-  if (!v1::LogFormat_IsValid(in.format())) {
-    return file.Error("log.format", "must be LOG_FORMAT_TEXT or LOG_FORMAT_JSON");
-  }
-  out->log.json = in.format() == v1::LOG_FORMAT_JSON;
-  if (flags.log_format) {
-    if (*flags.log_format != "text" && *flags.log_format != "json") {
-      return OfFlag("--log-format")("must be text or json");
-    }
-    out->log.json = *flags.log_format == "json";
-  }
-  complain = OfField(file, "log.file");
-  out->log.file = in.file();
-  if (flags.log_file) {
-    out->log.file = *flags.log_file;
-    complain = OfFlag("--log-file");
-  }
-  return out->log.file.empty() ? absl::OkStatus() : CheckAbsolute(out->log.file, complain);
-}
-
 absl::Status TakeStore(const ConfigFile& file, const Flags& flags, StoreSettings* out) {
   const v1::StoreConfig& in = file.config().store();
   absl::Status status = FirstError({
@@ -344,7 +289,7 @@ absl::StatusOr<Settings> Resolve(const Flags& flags, const std::string& executab
       TakeRoots(*file, flags, &out),
       TakeLimits(*file, &out.limits),
       TakeTiers(*file, flags, &out),
-      TakeLog(*file, flags, &out),
+      TakeObserving(*file, flags, &out),
       TakeStore(*file, flags, &out.store),
       TakeDuration(*file, "drain_timeout", file->config().has_drain_timeout(),
                    file->config().drain_timeout(), absl::Hours(1), &out.drain_timeout),

@@ -53,9 +53,27 @@ struct LogSettings {
   bool operator==(const LogSettings&) const = default;
 };
 
+struct AuditSettings {
+  std::string file;  // Empty: none.
+  bool answer_anyway = false;
+  bool sync = false;
+
+  bool operator==(const AuditSettings&) const = default;
+};
+
+// Numbers, so that nothing has to be resolved.
+struct TcpAddress {
+  std::string host;   // "127.0.0.1", "::1"; empty: none.
+  uint16_t port = 0;  // Never 0 with a host.
+
+  bool operator==(const TcpAddress&) const = default;
+};
+
 struct Settings {
   std::string unix_socket{kUnixSocket};
   std::string tcp;                 // Empty: no TCP.
+  TcpAddress health;               // For probes.
+  TcpAddress metrics;              // For Prometheus.
   std::vector<std::string> roots;  // Absolute, existing folders.
   std::string policy_dir;
   std::string worker_path;
@@ -63,6 +81,7 @@ struct Settings {
   v1::Tier min_tier = v1::TIER_C;
   v1::Tier best_tier = v1::TIER_A;  // Only lowered by --tier.
   LogSettings log;
+  AuditSettings audit;
   StoreSettings store;
   absl::Duration drain_timeout = kDrainTimeout;
   int lifeline_fd = -1;  // -1: none.

@@ -54,8 +54,8 @@ jail::WorkerLimits LimitsOfWorkers(const config::LimitSettings& limits) {
   return out;
 }
 
-JailRunner::JailRunner(jail::Jail* jail, const config::LimitSettings& limits)
-    : jail_(jail), limits_(limits) {}
+JailRunner::JailRunner(jail::Jail* jail, const config::LimitSettings& limits, Metrics* metrics)
+    : jail_(jail), limits_(limits), metrics_(metrics) {}
 
 absl::StatusOr<jail::Worker> JailRunner::HandOver(const RunRequest& request,
                                                   SteadyTime deadline) const {
@@ -112,7 +112,9 @@ absl::StatusOr<RunResult> JailRunner::Run(const RunRequest& request) {
                                 .cpu = limits_.max_cpu_time,
                                 .heap_bytes = limits_.max_heap_bytes,
                                 .decoded_bytes = limits_.max_decoded_bytes};
-  absl::StatusOr<v1::Finding> why = WhyNoOutput(outcome, worker->AwaitExit(kExitGrace), run_limits);
+  const jail::WorkerExit exit = worker->AwaitExit(kExitGrace);
+  if (metrics_ != nullptr) metrics_->CountKill(exit.cause);
+  absl::StatusOr<v1::Finding> why = WhyNoOutput(outcome, exit, run_limits);
   if (!why.ok()) return why.status();
   result.refusal = *std::move(why);
   return result;

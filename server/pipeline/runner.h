@@ -16,6 +16,7 @@
 #include "sandbox/clock/steady_time.h"
 #include "sandbox/jail/jail.h"
 #include "server/config/settings.h"
+#include "server/pipeline/metrics.h"
 
 namespace loadlock::pipeline {
 
@@ -52,10 +53,10 @@ class Runner {
   virtual uint32_t ready_workers() const = 0;
 };
 
-// The real one. `jail` must outlive it.
+// The real one. `jail`, and `metrics` if there are any, must outlive it.
 class JailRunner : public Runner {
  public:
-  JailRunner(jail::Jail* jail, const config::LimitSettings& limits);
+  JailRunner(jail::Jail* jail, const config::LimitSettings& limits, Metrics* metrics);
 
   absl::StatusOr<RunResult> Run(const RunRequest& request) override;
   v1::Tier tier() const override;
@@ -69,6 +70,7 @@ class JailRunner : public Runner {
 
   jail::Jail* const jail_;
   const config::LimitSettings limits_;
+  Metrics* const metrics_;
 };
 
 // What a worker process may take at most, whatever its artifact.

@@ -26,10 +26,13 @@ absl::StatusOr<Vetted> Vetter::Vet(Request request) const {
   const SteadyTime start = SteadyTime::Now();
   const std::string id = request.id;
   const std::string path = request.path;
+  const std::string trace_id = request.trace.trace_id;
   absl::StatusOr<Vetted> vetted = Decide(request);
   if (!vetted.ok()) {
+    if (parts_.metrics != nullptr) parts_.metrics->CountNoVerdict(vetted.status());
     parts_.log->Write(observe::Level::kWarn, "no_verdict",
                       {{"request_id", id},
+                       {"trace_id", trace_id},
                        {"path", path},
                        {"code", absl::StatusCodeToString(vetted.status().code())},
                        {"reason", observe::ReasonOf(vetted.status())},
@@ -38,7 +41,8 @@ absl::StatusOr<Vetted> Vetter::Vet(Request request) const {
     return vetted;
   }
   SetDuration(SteadyTime::Now() - start, vetted->report.mutable_timing()->mutable_total());
-  LogVerdict(vetted->report);
+  if (parts_.metrics != nullptr) parts_.metrics->CountVerdict(vetted->report);
+  LogVerdict(vetted->report, trace_id);
   return vetted;
 }
 
@@ -170,7 +174,7 @@ absl::StatusOr<store::Artifact> Vetter::TakeIn(Request& request, Run* run) const
                          [&request] { return StillWanted(request); });
 }
 
-void Vetter::LogVerdict(const v1::Report& report) const {
+void Vetter::LogVerdict(const v1::Report& report, const std::string& trace_id) const {
   const auto time = [](const google::protobuf::Duration& duration) {
     return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
   };
@@ -179,6 +183,7 @@ void Vetter::LogVerdict(const v1::Report& report) const {
       !accepted && report.findings_size() > 0 ? report.findings(0).rule_id() : std::string();
   parts_.log->Write(observe::Level::kInfo, "verdict",
                     {{"request_id", report.request_id()},
+                     {"trace_id", trace_id},
                      {"verdict", accepted ? "accepted" : "refused"},
                      {"rule", rule},
                      {"findings", report.findings_size()},

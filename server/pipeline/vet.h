@@ -18,7 +18,9 @@
 #include "server/admission/grant.h"
 #include "server/config/settings.h"
 #include "server/observe/log.h"
+#include "server/observe/trace_context.h"
 #include "server/pipeline/memory.h"
+#include "server/pipeline/metrics.h"
 #include "server/pipeline/parser.h"
 #include "server/pipeline/rules.h"
 #include "server/pipeline/runner.h"
@@ -33,6 +35,8 @@ namespace loadlock::pipeline {
 struct Request {
   // For the log and the report.
   std::string id;
+  // For the log.
+  observe::TraceContext trace;
   // Whose share of the budgets this is.
   admission::Principal caller;
   // One of the three: a path under a root, bytes (which must outlive Vet), or a complete upload.
@@ -73,6 +77,7 @@ struct Parts {
   Runner* runner = nullptr;
   const observe::Log* log = nullptr;
   Memory* memory = nullptr;
+  Metrics* metrics = nullptr;  // If anybody counts.
 };
 
 // Thread safe.
@@ -96,7 +101,7 @@ class Vetter {
   absl::Status Reserve(uint64_t bytes, Run* run) const;
   absl::StatusOr<Vetted> Answer(const Request& request, const SharedVerdict& verdict,
                                 Run* run) const;
-  void LogVerdict(const v1::Report& report) const;
+  void LogVerdict(const v1::Report& report, const std::string& trace_id) const;
 
   // Each request for itself.
   absl::StatusOr<SharedVerdict> Alone(Request& request, Run* run) const;

@@ -37,7 +37,7 @@ void CallerTable::Remove(int fd, const std::string& connection) {
 std::optional<Caller> CallerTable::Resolve(const std::string& peer) const {
   absl::string_view number = peer;
   if (absl::StartsWith(peer, "ipv4:") || absl::StartsWith(peer, "ipv6:")) {
-    return Caller{peer, std::nullopt};
+    return Caller{.connection = peer, .uid = std::nullopt};
   }
   // gRPC has other names too, for a call that has ended: whose it was is not known any more.
   if (!absl::ConsumePrefix(&number, "fd:")) return std::nullopt;
@@ -49,11 +49,17 @@ std::optional<Caller> CallerTable::Resolve(const std::string& peer) const {
   return found->second;
 }
 
-std::optional<uid_t> PeerUid(int fd) {
+std::optional<ucred> PeerOf(int fd) {
   ucred credentials = {};
   socklen_t size = sizeof(credentials);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
-  return credentials.uid;
+  return credentials;
+}
+
+std::optional<uid_t> PeerUid(int fd) {
+  const std::optional<ucred> peer = PeerOf(fd);
+  if (!peer) return std::nullopt;
+  return peer->uid;
 }
 
 Connections::Connections(EventLoop* loop, CallerTable* callers, LeaseTable* leases,
@@ -82,27 +88,28 @@ void Connections::Accept(int listener) {
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) absl::SleepFor(kNoDescriptors);
     return;
   }
-  const std::optional<uid_t> uid = PeerUid(connection.get());
-  if (!uid || places_.Check(*uid, 1) != admission::SharedBudget::Answer::kGranted) return;
-  Adopt(std::move(connection), *uid);
+  const std::optional<ucred> peer = PeerOf(connection.get());
+  if (!peer || places_.Check(peer->uid, 1) != admission::SharedBudget::Answer::kGranted) return;
+  Adopt(std::move(connection), *peer);
 }
 
-void Connections::Adopt(channel::UniqueFd connection, uid_t uid) {
+void Connections::Adopt(channel::UniqueFd connection, const ucred& peer) {
   Open open;
   open.duplicate.Reset(fcntl(connection.get(), F_DUPFD_CLOEXEC, 3));
   if (!open.duplicate.valid()) return;
   open.grpc_fd = connection.get();
-  open.uid = uid;
+  open.uid = peer.uid;
   open.name = absl::StrCat("unix:", ++count_);
   const int watched = open.duplicate.get();
   const absl::Status status =
       loop_->Watch(watched, EPOLLRDHUP, [this, watched](uint32_t) { End(watched); });
   if (!status.ok()) return;
   leases_->OpenConnection(open.name);
-  callers_->Add(open.grpc_fd, Caller{open.name, uid});
+  callers_->Add(open.grpc_fd,
+                Caller{.connection = open.name, .uid = peer.uid, .gid = peer.gid, .pid = peer.pid});
   open_[watched] = std::move(open);
-  places_.Take(uid, 1);
-  adopt_(connection.Release(), uid);
+  places_.Take(peer.uid, 1);
+  adopt_(connection.Release(), peer.uid);
 }
 
 void Connections::End(int watched) {

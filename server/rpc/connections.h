@@ -5,6 +5,8 @@
 #ifndef LOADLOCK_SERVER_RPC_CONNECTIONS_H_
 #define LOADLOCK_SERVER_RPC_CONNECTIONS_H_
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -34,7 +36,8 @@ class CallerTable {
   absl::flat_hash_map<int, Caller> callers_;
 };
 
-// The user at the other end of a connected unix socket.
+// Who is at the other end of a connected unix socket.
+std::optional<ucred> PeerOf(int fd);
 std::optional<uid_t> PeerUid(int fd);
 
 // Accepts on the listener in the event loop. A connection beyond the limit, or beyond its user's
@@ -53,7 +56,7 @@ class Connections {
 
  private:
   void Accept(int listener);
-  void Adopt(channel::UniqueFd connection, uid_t uid);
+  void Adopt(channel::UniqueFd connection, const ucred& peer);
   void End(int watched);
 
   struct Open {

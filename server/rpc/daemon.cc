@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,11 +21,14 @@
 #include "sandbox/jail/jail.h"
 #include "server/config/reload.h"
 #include "server/observe/request_id.h"
+#include "server/rpc/daemon_metrics.h"
 #include "server/rpc/fd_server.h"
+#include "server/rpc/metrics_server.h"
 #include "server/rpc/servers.h"
 #include "server/rpc/service.h"
 #include "server/rpc/service_manager.h"
 #include "server/rpc/sockets.h"
+#include "server/rpc/startup.h"
 #include "server/rpc/upload_reactor.h"
 
 namespace loadlock::rpc {
@@ -39,58 +41,6 @@ constexpr absl::Duration kDrainTick = absl::Milliseconds(10);
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(500);
 // Free memory that malloc may keep for what comes next.
 constexpr size_t kKeptFree = size_t{32} << 20;
-
-jail::Tier ToJail(v1::Tier tier) {
-  if (tier == v1::TIER_A) return jail::Tier::kA;
-  return tier == v1::TIER_B ? jail::Tier::kB : jail::Tier::kC;
-}
-
-absl::StatusOr<std::unique_ptr<jail::Jail>> StartJail(const config::Settings& settings) {
-  jail::Options options;
-  options.worker_path = settings.worker_path;
-  options.best = ToJail(settings.best_tier);
-  options.minimum = ToJail(settings.min_tier);
-  options.limits = pipeline::LimitsOfWorkers(settings.limits);
-  options.warm_workers = static_cast<int>(settings.limits.warm_workers);
-  return jail::Jail::Start(options);
-}
-
-// Leases and connections hold descriptors; the soft limit is often only 1024.
-void RaiseDescriptorLimit(const observe::Log& log) {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
-  }
-  log.Write(observe::Level::kWarn, "descriptor_limit_not_raised", {{"errno", errno}});
-}
-
-// SIGTERM, SIGINT and SIGHUP as a descriptor, for this thread and all that it starts.
-absl::StatusOr<channel::UniqueFd> TakeSignals() {
-  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGPIPE");
-  // RLIMIT_FSIZE counts for memory files too: an artifact beyond it fails alone.
-  if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) return absl::ErrnoToStatus(errno, "SIGXFSZ");
-  sigset_t taken;
-  sigemptyset(&taken);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&taken, number);
-  if (pthread_sigmask(SIG_BLOCK, &taken, nullptr) != 0) {
-    return absl::ErrnoToStatus(errno, "pthread_sigmask");
-  }
-  channel::UniqueFd fd(signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, "signalfd");
-  return fd;
-}
-
-absl::StatusOr<pipeline::Rules> OpenRules(const config::Settings& settings) {
-  absl::StatusOr<store::Roots> roots = store::Roots::Open(settings.roots);
-  if (!roots.ok()) return roots.status();
-  absl::StatusOr<std::shared_ptr<const policy::PolicySet>> policies =
-      policy::PolicySet::Load(settings.policy_dir);
-  if (!policies.ok()) return policies.status();
-  auto origins = std::make_unique<const policy::Origins>(settings.policy_dir, policies->get());
-  return pipeline::Rules{
-      .roots = *std::move(roots), .policies = *std::move(policies), .origins = std::move(origins)};
-}
 
 // Everything between start and end. Members are destroyed in reverse order: the server first.
 class Daemon {
@@ -105,6 +55,8 @@ class Daemon {
  private:
   absl::Status OpenSockets();
   absl::Status OpenMemory();
+  absl::Status OpenAuditLog();
+  absl::Status ServeMetrics();
   void MakePipeline();
   absl::Status WatchForTheEnd();
   absl::Status SayReady();
@@ -126,6 +78,9 @@ class Daemon {
   channel::UniqueFd signals_;
   std::optional<pipeline::CurrentRules> rules_;
   observe::RequestIds ids_;
+  std::unique_ptr<DaemonMetrics> metrics_;  // Null: nobody asks.
+  std::unique_ptr<observe::AuditLog> audit_;
+  std::unique_ptr<VerdictLog> verdicts_;
   std::unique_ptr<admission::Gate> gate_;
   std::unique_ptr<pipeline::Runner> runner_;
   std::unique_ptr<pipeline::Memory> memory_;
@@ -139,12 +94,14 @@ class Daemon {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Connections> connections_;
   std::unique_ptr<FdServer> fd_server_;
+  std::unique_ptr<MetricsServer> metrics_server_;
   clock::SteadyTime drain_end_ = clock::SteadyTime::InfiniteFuture();
   size_t free_when_returned_ = 0;
 };
 
 absl::Status Daemon::Open() {
   if (absl::Status status = OpenSockets(); !status.ok()) return status;
+  if (absl::Status status = OpenAuditLog(); !status.ok()) return status;
   absl::StatusOr<pipeline::Rules> rules = OpenRules(settings_);
   if (!rules.ok()) return rules.status();
   rules_.emplace(*std::move(rules));
@@ -181,20 +138,34 @@ absl::Status Daemon::OpenMemory() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::OpenAuditLog() {
+  if (!settings_.audit.file.empty()) {
+    absl::StatusOr<std::unique_ptr<observe::AuditLog>> audit =
+        observe::AuditLog::Open({.file = settings_.audit.file, .sync = settings_.audit.sync});
+    if (!audit.ok()) return audit.status();
+    audit_ = *std::move(audit);
+  }
+  verdicts_ = std::make_unique<VerdictLog>(audit_.get(), settings_.audit.answer_anyway, &log_);
+  return absl::OkStatus();
+}
+
 void Daemon::MakePipeline() {
   const config::LimitSettings& limits = settings_.limits;
+  if (!settings_.metrics.host.empty()) metrics_ = std::make_unique<DaemonMetrics>();
+  pipeline::Metrics* const counted = metrics_ == nullptr ? nullptr : metrics_->vetting();
   gate_ = std::make_unique<admission::Gate>(
       admission::Capacity{.max_running_requests = limits.max_running_requests,
                           .max_queued_requests = limits.max_queued_requests,
                           .max_total_bytes = limits.max_total_bytes,
                           .max_caller_percent = limits.max_caller_percent});
-  runner_ = std::make_unique<pipeline::JailRunner>(jail_.get(), limits);
+  runner_ = std::make_unique<pipeline::JailRunner>(jail_.get(), limits, counted);
   vetter_ = std::make_unique<pipeline::Vetter>(pipeline::Parts{.limits = limits,
                                                                .rules = &*rules_,
                                                                .gate = gate_.get(),
                                                                .runner = runner_.get(),
                                                                .log = &log_,
-                                                               .memory = memory_.get()});
+                                                               .memory = memory_.get(),
+                                                               .metrics = counted});
   leases_ = std::make_unique<LeaseTable>(limits.max_leases, limits.max_caller_percent);
   streams_ = std::make_unique<Streams>(limits.max_caller_percent);
   executor_ =
@@ -212,13 +183,15 @@ void Daemon::MakePipeline() {
                                                     .callers = &callers_,
                                                     .leases = leases_.get(),
                                                     .streams = streams_.get(),
+                                                    .verdicts = verdicts_.get(),
                                                     .memory = memory_.get()});
   // What honest callers can have on the way: a message of each request that may wait or run, and a
   // chunk of each stream.
   const uint64_t user_bytes =
       kMaxReceiveBytes * (uint64_t{limits.max_running_requests} + limits.max_queued_requests) +
       kMaxStreams * kMaxUploadChunk;
-  servers_ = std::make_unique<Servers>(service_.get(), user_bytes);
+  servers_ = std::make_unique<Servers>(service_.get(), user_bytes,
+                                       metrics_ == nullptr ? nullptr : metrics_->rpc());
 }
 
 // A graph of millions of strings is freed in pieces, which malloc keeps in the arena of the thread
@@ -271,6 +244,7 @@ absl::Status Daemon::ReloadRules() {
 void Daemon::Reload() {
   // Whatever the configuration is like: who rotates logs must get the old file back.
   absl::Status status = log_.Reopen();
+  if (audit_ != nullptr) status.Update(audit_->Reopen());
   if (status.ok()) status = ReloadRules();
   if (status.ok()) return;
   log_.Write(observe::Level::kError, "not_reloaded", {{"message", status.message()}});
@@ -305,6 +279,23 @@ void Daemon::DrainTick() {
   if (idle || clock::SteadyTime::Now() >= drain_end_) loop_->Stop();
 }
 
+absl::Status Daemon::ServeMetrics() {
+  if (metrics_ == nullptr) return absl::OkStatus();
+  metrics_->Watch({.limits = settings_.limits,
+                   .version = version_,
+                   .started = absl::Now(),
+                   .gate = gate_.get(),
+                   .jail = jail_.get(),
+                   .leases = leases_.get(),
+                   .streams = streams_.get(),
+                   .verdicts = verdicts_.get(),
+                   .rules = &*rules_,
+                   .memory = memory_.get()});
+  metrics_server_ =
+      std::make_unique<MetricsServer>(loop_.get(), [this] { return metrics_->Page(); });
+  return metrics_server_->Serve(settings_.metrics);
+}
+
 absl::Status Daemon::Serve() {
   absl::StatusOr<channel::UniqueFd> signals = TakeSignals();
   if (!signals.ok()) return signals.status();
@@ -313,6 +304,9 @@ absl::Status Daemon::Serve() {
   if (absl::Status status = OpenMemory(); !status.ok()) return status;
   MakePipeline();
   if (absl::Status status = servers_->Start(settings_.tcp); !status.ok()) return status;
+  if (!settings_.health.host.empty()) {
+    if (absl::Status status = servers_->StartHealth(settings_.health); !status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
@@ -321,9 +315,11 @@ absl::Status Daemon::Serve() {
       [this](int fd, uid_t uid) { servers_->Adopt(fd, uid); });
   fd_server_ =
       std::make_unique<FdServer>(loop_.get(), leases_.get(), settings_.limits.max_caller_percent);
+  if (absl::Status status = ServeMetrics(); !status.ok()) return status;
   loop_->SetTick(kTick, [this] {
     leases_->Sweep();
     fd_server_->Sweep();
+    if (metrics_server_ != nullptr) metrics_server_->Sweep();
     ReturnFreeMemory();
   });
   servers_->SetHealth(true);

@@ -16,7 +16,7 @@ namespace loadlock::rpc {
 using ReadSettings = std::function<absl::StatusOr<config::Settings>()>;
 
 // Serves until SIGTERM, SIGINT or the end of the lifeline. Call once, from a process that has no
-// threads yet: it starts the jail first. SIGHUP opens the log anew and takes over roots and
+// threads yet: it starts the jail first. SIGHUP opens the logs anew and takes over roots and
 // policies of what `read_settings` then gives, or says why not and changes nothing. OK after a
 // clean end; else why it could not start.
 absl::Status RunDaemon(const config::Settings& settings, const ReadSettings& read_settings,

@@ -28,6 +28,9 @@ struct Caller {
   std::string connection;
   // Absent over TCP.
   std::optional<uid_t> uid;
+  // For the audit log alone. As they were when it connected; pid 0 if it has none here.
+  gid_t gid = 0;
+  pid_t pid = 0;
 };
 
 // What a lease gives. Immutable; freed when the last user is done.

@@ -4,11 +4,12 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
-#include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
@@ -24,18 +25,28 @@ constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxCalls = 256;
 // Servers of their own: more users at once than any machine that serves models has.
 constexpr size_t kMaxUsers = 64;
+constexpr size_t kHealthBytes = size_t{16} << 20;
+constexpr int kMaxHealthMessage = 4096;
 constexpr char kServiceName[] = "loadlock.v1.LoadLock";
 
 }  // namespace
 
-std::unique_ptr<grpc::Server> Servers::Make(const std::string& tcp, int* port) const {
-  grpc::ServerBuilder builder;
+void Servers::Restrict(grpc::ServerBuilder& builder) const {
   builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   builder.SetMaxSendMessageSize(kMaxSendBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCalls);
   // Two servers on one port would each get some of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  if (metrics_ == nullptr) return;
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(std::make_unique<RpcMetricsInterceptors>(metrics_));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+}
+
+std::unique_ptr<grpc::Server> Servers::Make(const std::string& tcp, int* port) const {
+  grpc::ServerBuilder builder;
+  Restrict(builder);
   builder.SetResourceQuota(grpc::ResourceQuota("user").Resize(user_bytes_));
   if (!tcp.empty()) builder.AddListeningPort(tcp, grpc::InsecureServerCredentials(), port);
   builder.RegisterService(service_);
@@ -52,6 +63,24 @@ absl::Status Servers::Start(const std::string& tcp) {
   shared_ = Make(tcp, &port);
   if (shared_ == nullptr || (!tcp.empty() && port == 0)) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", tcp));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Servers::StartHealth(const config::TcpAddress& address) {
+  const bool is_six = absl::StrContains(address.host, ':');
+  const std::string where =
+      absl::StrCat(is_six ? "[" : "", address.host, is_six ? "]:" : ":", address.port);
+  int port = 0;
+  grpc::ServerBuilder builder;
+  Restrict(builder);
+  // A probe is a few bytes.
+  builder.SetResourceQuota(grpc::ResourceQuota("health").Resize(kHealthBytes));
+  builder.SetMaxReceiveMessageSize(kMaxHealthMessage);
+  builder.AddListeningPort(where, grpc::InsecureServerCredentials(), &port);
+  health_ = builder.BuildAndStart();
+  if (health_ == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat("health: cannot listen on ", where));
   }
   return absl::OkStatus();
 }
@@ -78,12 +107,14 @@ void Servers::Announce(grpc::Server& server) const {
 void Servers::SetHealth(bool serving) {
   serving_ = serving;
   Announce(*shared_);
+  if (health_ != nullptr) Announce(*health_);
   for (const auto& [uid, server] : users_) Announce(*server);
 }
 
 void Servers::Shutdown(absl::Duration grace) {
   const auto end = absl::ToChronoTime(absl::Now() + grace);
   shared_->Shutdown(end);
+  if (health_ != nullptr) health_->Shutdown(end);
   for (const auto& [uid, server] : users_) server->Shutdown(end);
 }
 

@@ -7,6 +7,7 @@
 #define LOADLOCK_SERVER_RPC_SERVERS_H_
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -17,6 +18,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/config/settings.h"
+#include "server/rpc/rpc_metrics.h"
 
 namespace loadlock::rpc {
 
@@ -26,13 +29,16 @@ inline constexpr int kMaxReceiveBytes = 4 << 20;
 // Not thread safe: for the thread of the event loop.
 class Servers {
  public:
-  // `service` answers for all servers and must outlive them. `user_bytes` is the quota of each.
-  Servers(grpc::Service* service, uint64_t user_bytes)
-      : service_(service), user_bytes_(user_bytes) {}
+  // `service` answers for all servers and must outlive them, as `metrics` must, if there are any.
+  // `user_bytes` is the quota of each.
+  Servers(grpc::Service* service, uint64_t user_bytes, RpcMetrics* metrics)
+      : service_(service), user_bytes_(user_bytes), metrics_(metrics) {}
 
   // Makes the server for callers over TCP ("": none listens), who are one user. It also takes the
   // connections of users for whom there is no server of their own. UNAVAILABLE if it cannot listen.
   absl::Status Start(const std::string& tcp);
+  // Makes the server for probes, where nothing answers but health. UNAVAILABLE if it cannot listen.
+  absl::Status StartHealth(const config::TcpAddress& address);
   // Gives a connected, non-blocking descriptor to the server of `uid`, which closes it.
   void Adopt(int fd, uid_t uid);
   // What the health service answers, for "" and for our service.
@@ -43,12 +49,15 @@ class Servers {
  private:
   // Null if it cannot be had. *port: where it listens.
   std::unique_ptr<grpc::Server> Make(const std::string& tcp, int* port) const;
+  void Restrict(grpc::ServerBuilder& builder) const;
   void Announce(grpc::Server& server) const;
   grpc::Server& ServerOf(uid_t uid);
 
   grpc::Service* const service_;
   const uint64_t user_bytes_;
+  RpcMetrics* const metrics_;
   bool serving_ = false;
+  std::unique_ptr<grpc::Server> health_;  // Null: no probes.
   std::unique_ptr<grpc::Server> shared_;
   std::unordered_map<uid_t, std::unique_ptr<grpc::Server>> users_;
 };

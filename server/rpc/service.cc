@@ -1,8 +1,7 @@
 #include "server/rpc/service.h"
 
 #include <algorithm>
-#include <array>
-#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,7 +11,7 @@
 #include "server/rpc/fetch_reactor.h"
 #include "server/rpc/grpc_status.h"
 #include "server/rpc/model_reply.h"
-#include "server/rpc/policy_reply.h"
+#include "server/rpc/reactors.h"
 #include "server/rpc/upload_reactor.h"
 
 namespace loadlock::rpc {
@@ -24,58 +23,6 @@ using grpc::ServerUnaryReactor;
 // As the proto promises; larger ones come by upload, or by FetchModel.
 constexpr size_t kMaxContentBytes = size_t{3} << 20;
 constexpr size_t kMaxAuditGraphBytes = size_t{3} << 20;
-
-// As Report.format; "+gzip" and its like may follow any but an index, which lies in a folder. The
-// daemon links no parser, so it cannot ask them.
-constexpr std::array kFormats = {"pickle",
-                                 "joblib",
-                                 "joblib+zlib",
-                                 "joblib+gzip",
-                                 "joblib+bz2",
-                                 "joblib+lzma",
-                                 "joblib+xz",
-                                 "joblib+lz4",
-                                 "npy",
-                                 "npz",
-                                 "skops",
-                                 "torch",
-                                 "torch-legacy",
-                                 "torch-tar",
-                                 "xgboost-json",
-                                 "xgboost-ubjson",
-                                 "lightgbm",
-                                 "safetensors",
-                                 "safetensors-index",
-                                 "gguf",
-                                 "zip",
-                                 "tar"};
-
-ServerUnaryReactor* Answer(CallbackServerContext* context, const absl::Status& status) {
-  ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
-
-// A reactor that only says why the call is refused.
-template <typename Base>
-class Refuse final : public Base {
- public:
-  explicit Refuse(const absl::Status& status) { this->Finish(ToGrpc(status)); }
-  void OnDone() override { delete this; }
-};
-
-// Calls `done` at the end of the call.
-class UnaryReactor final : public ServerUnaryReactor {
- public:
-  explicit UnaryReactor(std::function<void()> done) : done_(std::move(done)) {}
-  void OnDone() override {
-    done_();
-    delete this;
-  }
-
- private:
-  const std::function<void()> done_;
-};
 
 // An accepted model, ready to be leased.
 absl::StatusOr<std::shared_ptr<const LeasedModel>> MakeLeased(pipeline::Vetted vetted) {
@@ -101,6 +48,13 @@ absl::StatusOr<std::shared_ptr<const LeasedModel>> MakeLeased(pipeline::Vetted v
 // artifact must not be taken for all of it.
 absl::Status UploadCancelled() {
   return observe::Error(absl::StatusCode::kCancelled, "CANCELLED", "the caller cancelled");
+}
+
+// One that is given twice is none.
+observe::TraceContext TraceOf(const CallbackServerContext& context) {
+  const auto [first, last] = context.client_metadata().equal_range("traceparent");
+  if (first == last || std::next(first) != last) return {};
+  return observe::ParseTraceparent({first->second.data(), first->second.size()});
 }
 
 absl::Status CheckPath(const std::string& path) {
@@ -134,18 +88,30 @@ absl::StatusOr<Caller> Service::WhoCalls(const CallbackServerContext& context) c
                         "the connection has ended");
 }
 
-pipeline::Request Service::NewRequest(CallbackServerContext* context, const Caller& caller,
-                                      const std::string& policy,
+pipeline::Request Service::NewRequest(const Call& call, const std::string& policy,
                                       const std::string& expected_sha256) const {
+  CallbackServerContext* const context = call.context;
   pipeline::Request out;
   out.id = parts_.ids->Next();
-  out.caller = caller.uid;
+  out.caller = call.caller.uid;
+  out.trace = TraceOf(*context);
   out.policy = policy;
   out.expected_sha256 = expected_sha256;
   // gRPC keeps it by the steady clock and turns it into wall time here and now.
   out.deadline = clock::SteadyTime::Now() + (absl::FromChrono(context->deadline()) - absl::Now());
   out.cancelled = [context] { return context->IsCancelled(); };
   return out;
+}
+
+absl::Status Service::Record(const Call& call, const v1::Report& report,
+                             absl::string_view token) const {
+  const observe::TraceContext trace = TraceOf(*call.context);
+  return parts_.verdicts->Write({.time = absl::Now(),
+                                 .caller = &call.caller,
+                                 .method = call.method,
+                                 .trace = &trace,
+                                 .report = &report,
+                                 .token = token});
 }
 
 absl::StatusOr<absl::Duration> Service::Lifetime(bool present,
@@ -159,22 +125,32 @@ absl::StatusOr<absl::Duration> Service::Lifetime(bool present,
 }
 
 template <typename Response>
-absl::Status Service::Lease(const Caller& caller, absl::Duration lifetime, bool even_if_inline,
+absl::Status Service::Lease(const Call& call, absl::Duration lifetime, bool even_if_inline,
                             pipeline::Vetted vetted, Response* response) const {
-  if (vetted.report.verdict() != v1::VERDICT_ACCEPTED) return RefusedStatus(vetted.report);
+  if (vetted.report.verdict() != v1::VERDICT_ACCEPTED) {
+    const absl::Status recorded = Record(call, vetted.report, "");
+    return recorded.ok() ? RefusedStatus(vetted.report) : recorded;
+  }
   *response->mutable_report() = vetted.report;
   const absl::StatusOr<std::shared_ptr<const LeasedModel>> leased = MakeLeased(std::move(vetted));
   if (!leased.ok()) return leased.status();
   const std::shared_ptr<const LeasedModel>& model = *leased;
   if (absl::Status status = FillInline(*model, response); !status.ok()) return status;
-  if (!even_if_inline && response->has_graph() && response->buffers_inline())
-    return absl::OkStatus();
-  absl::StatusOr<NewLease> lease = parts_.leases->Add(caller, model, lifetime);
+  if (!even_if_inline && response->has_graph() && response->buffers_inline()) {
+    return Record(call, response->report(), "");
+  }
+  absl::StatusOr<NewLease> lease = parts_.leases->Add(call.caller, model, lifetime);
   if (!lease.ok()) return lease.status();
   faults::FaultPoint(faults::Stage::kLeased);
+  absl::Status recorded = Record(call, response->report(), lease->token);
+  if (!recorded.ok()) {
+    // It may be gone with its connection.
+    parts_.leases->End(lease->token, call.caller).IgnoreError();
+    return recorded;
+  }
   response->mutable_lease()->set_token(lease->token);
   SetTimestamp(lease->expires, response->mutable_lease()->mutable_expires());
-  if (caller.uid) response->mutable_lease()->set_fd_socket(parts_.fd_socket);
+  if (call.caller.uid) response->mutable_lease()->set_fd_socket(parts_.fd_socket);
   return absl::OkStatus();
 }
 
@@ -185,10 +161,9 @@ void Service::EndUndelivered(const CallbackServerContext& context, const Caller&
   parts_.leases->End(lease.token(), caller).IgnoreError();
 }
 
-absl::Status Service::Audit(CallbackServerContext* context, const Caller& caller,
-                            const v1::AuditModelRequest& request,
+absl::Status Service::Audit(const Call& call, const v1::AuditModelRequest& request,
                             v1::AuditModelResponse* response) const {
-  pipeline::Request vet = NewRequest(context, caller, request.policy(), request.expected_sha256());
+  pipeline::Request vet = NewRequest(call, request.policy(), request.expected_sha256());
   if (request.has_content()) {
     if (request.content().size() > kMaxContentBytes) {
       return observe::BadField("content", "is larger than 3 MiB; use AuditUpload");
@@ -200,6 +175,7 @@ absl::Status Service::Audit(CallbackServerContext* context, const Caller& caller
   }
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
+  if (absl::Status status = Record(call, vetted->report, ""); !status.ok()) return status;
   if (request.include_graph() && vetted->graph) {
     if (vetted->graph->graph().ByteSizeLong() > kMaxAuditGraphBytes) {
       return observe::LimitReached("include_graph", kMaxAuditGraphBytes,
@@ -217,25 +193,26 @@ ServerUnaryReactor* Service::AuditModel(CallbackServerContext* context,
   const absl::StatusOr<Caller> caller = WhoCalls(*context);
   if (!caller.ok()) return Answer(context, caller.status());
   ServerUnaryReactor* reactor = context->DefaultReactor();
-  Submit(reactor, *caller, [=, this] { return Audit(context, *caller, *request, response); });
+  Submit(reactor, *caller, [=, this] {
+    return Audit({context, *caller, "AuditModel"}, *request, response);
+  });
   return reactor;
 }
 
-absl::Status Service::Load(CallbackServerContext* context, const Caller& caller,
-                           const v1::LoadModelRequest& request,
+absl::Status Service::Load(const Call& call, const v1::LoadModelRequest& request,
                            v1::LoadModelResponse* response) const {
   if (absl::Status status = CheckPath(request.path()); !status.ok()) return status;
   absl::StatusOr<absl::Duration> lifetime =
       Lifetime(request.has_lease_duration(), request.lease_duration());
   if (!lifetime.ok()) return lifetime.status();
   // Better to learn this before the work than after it.
-  if (absl::Status status = parts_.leases->CheckRoom(caller); !status.ok()) return status;
-  pipeline::Request vet = NewRequest(context, caller, request.policy(), request.expected_sha256());
+  if (absl::Status status = parts_.leases->CheckRoom(call.caller); !status.ok()) return status;
+  pipeline::Request vet = NewRequest(call, request.policy(), request.expected_sha256());
   vet.path = request.path();
   vet.by_digest = true;
   absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
   if (!vetted.ok()) return vetted.status();
-  return Lease(caller, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
+  return Lease(call, *lifetime, !request.no_lease_if_inline(), *std::move(vetted), response);
 }
 
 ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
@@ -246,7 +223,9 @@ ServerUnaryReactor* Service::LoadModel(CallbackServerContext* context,
   if (!caller.ok()) return Answer(context, caller.status());
   auto* reactor =
       new UnaryReactor([=, this] { EndUndelivered(*context, *caller, response->lease()); });
-  Submit(reactor, *caller, [=, this] { return Load(context, *caller, *request, response); });
+  Submit(reactor, *caller, [=, this] {
+    return Load({context, *caller, "LoadModel"}, *request, response);
+  });
   return reactor;
 }
 
@@ -277,12 +256,14 @@ grpc::ServerReadReactor<v1::AuditUploadRequest>* Service::AuditUpload(
                                   const std::shared_ptr<Reactor::Upload>& upload) {
     if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
     Submit(reactor, *caller, [=, this]() -> absl::Status {
+      const Call call = {context, *caller, "AuditUpload"};
       pipeline::Request vet =
-          NewRequest(context, *caller, upload->header.policy(), upload->header.expected_sha256());
+          NewRequest(call, upload->header.policy(), upload->header.expected_sha256());
       vet.upload = std::move(upload->artifact);
       upload->reservation = admission::Reservation();  // Vet reserves what it needs.
       absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
       if (!vetted.ok()) return vetted.status();
+      if (absl::Status status = Record(call, vetted->report, ""); !status.ok()) return status;
       response->mutable_report()->Swap(&vetted->report);
       return absl::OkStatus();
     });
@@ -305,17 +286,17 @@ grpc::ServerReadReactor<v1::LoadUploadRequest>* Service::LoadUpload(
                                   const std::shared_ptr<Reactor::Upload>& upload) {
     if (context->IsCancelled()) return reactor->Finish(ToGrpc(UploadCancelled()));
     Submit(reactor, *caller, [=, this]() -> absl::Status {
+      const Call call = {context, *caller, "LoadUpload"};
       const v1::LoadUploadRequest& header = upload->header;
       absl::StatusOr<absl::Duration> lifetime =
           Lifetime(header.has_lease_duration(), header.lease_duration());
       if (!lifetime.ok()) return lifetime.status();
-      pipeline::Request vet =
-          NewRequest(context, *caller, header.policy(), header.expected_sha256());
+      pipeline::Request vet = NewRequest(call, header.policy(), header.expected_sha256());
       vet.upload = std::move(upload->artifact);
       upload->reservation = admission::Reservation();  // Vet reserves what it needs.
       absl::StatusOr<pipeline::Vetted> vetted = parts_.vetter->Vet(std::move(vet));
       if (!vetted.ok()) return vetted.status();
-      return Lease(*caller, *lifetime, true, *std::move(vetted), response);
+      return Lease(call, *lifetime, true, *std::move(vetted), response);
     });
   };
   return new Reactor(parts_.gate, caller->uid, parts_.limits.max_artifact_bytes, *std::move(slot),
@@ -329,56 +310,6 @@ ServerUnaryReactor* Service::UnloadModel(CallbackServerContext* context,
   if (!caller.ok()) return Answer(context, caller.status());
   faults::FaultPoint(faults::Stage::kUnloading);
   return Answer(context, parts_.leases->End(request->token(), *caller));
-}
-
-ServerUnaryReactor* Service::GetServerInfo(CallbackServerContext* context,
-                                           const v1::GetServerInfoRequest* /*request*/,
-                                           v1::GetServerInfoResponse* response) {
-  response->set_version(parts_.version);
-  response->set_tier(parts_.runner->tier());
-  response->set_tier_reason(parts_.runner->tier_reason());
-  for (const char* format : kFormats) response->add_formats(format);
-  response->set_ready_workers(parts_.runner->ready_workers());
-  response->set_running_requests(parts_.gate->running());
-  response->set_max_running_requests(parts_.limits.max_running_requests);
-  response->set_leases(parts_.leases->size());
-  SetTimestamp(parts_.started, response->mutable_started());
-  response->set_max_artifact_bytes(parts_.limits.max_artifact_bytes);
-  response->set_max_decoded_bytes(parts_.limits.max_decoded_bytes);
-  response->set_max_nodes(parts_.limits.max_nodes);
-  response->set_max_heap_bytes(parts_.limits.max_heap_bytes);
-  SetDuration(parts_.limits.max_wall_time, response->mutable_max_wall_time());
-  SetDuration(parts_.limits.max_cpu_time, response->mutable_max_cpu_time());
-  if (parts_.memory != nullptr) {
-    const store::StoreUse use = parts_.memory->blobs().use();
-    response->set_store_files(use.files);
-    response->set_store_bytes(use.bytes);
-    response->set_max_store_bytes(parts_.memory->blobs().max_bytes());
-    response->set_cached_answers(parts_.memory->cached());
-    response->set_new_answers(parts_.memory->fresh());
-  }
-  return Answer(context, absl::OkStatus());
-}
-
-ServerUnaryReactor* Service::ListPolicies(CallbackServerContext* context,
-                                          const v1::ListPoliciesRequest* /*request*/,
-                                          v1::ListPoliciesResponse* response) {
-  const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
-  for (const policy::CompiledPolicy* policy : rules->policies->All()) {
-    v1::PolicySummary* summary = response->add_policies();
-    summary->set_name(policy->name());
-    summary->set_description(policy->description());
-    summary->set_digest(policy->digest());
-    summary->set_entry_count(static_cast<uint32_t>(policy->entry_count()));
-  }
-  return Answer(context, absl::OkStatus());
-}
-
-ServerUnaryReactor* Service::ExplainPolicy(CallbackServerContext* context,
-                                           const v1::ExplainPolicyRequest* request,
-                                           v1::ExplainPolicyResponse* response) {
-  const std::shared_ptr<const pipeline::Rules> rules = parts_.rules->Get();
-  return Answer(context, rpc::ExplainPolicy(*rules->policies, *rules->origins, *request, response));
 }
 
 }  // namespace loadlock::rpc

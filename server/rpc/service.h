@@ -19,6 +19,7 @@
 #include "server/rpc/connections.h"
 #include "server/rpc/leases.h"
 #include "server/rpc/streams.h"
+#include "server/rpc/verdict_log.h"
 
 namespace loadlock::rpc {
 
@@ -37,6 +38,7 @@ struct ServiceParts {
   CallerTable* callers = nullptr;
   LeaseTable* leases = nullptr;
   Streams* streams = nullptr;
+  VerdictLog* verdicts = nullptr;
   pipeline::Memory* memory = nullptr;  // If there is one.
 };
 
@@ -76,19 +78,27 @@ class Service final : public v1::LoadLock::CallbackService {
   template <typename Reactor, typename Work>
   void Submit(Reactor* reactor, const Caller& caller, Work work);
 
-  absl::Status Audit(grpc::CallbackServerContext* context, const Caller& caller,
-                     const v1::AuditModelRequest& request, v1::AuditModelResponse* response) const;
-  absl::Status Load(grpc::CallbackServerContext* context, const Caller& caller,
-                    const v1::LoadModelRequest& request, v1::LoadModelResponse* response) const;
+  // What is asked, and by whom.
+  struct Call {
+    grpc::CallbackServerContext* context;
+    Caller caller;
+    absl::string_view method;
+  };
+  absl::Status Audit(const Call& call, const v1::AuditModelRequest& request,
+                     v1::AuditModelResponse* response) const;
+  absl::Status Load(const Call& call, const v1::LoadModelRequest& request,
+                    v1::LoadModelResponse* response) const;
 
   // The caller of this call; UNAVAILABLE if its connection has just ended.
   absl::StatusOr<Caller> WhoCalls(const grpc::CallbackServerContext& context) const;
-  pipeline::Request NewRequest(grpc::CallbackServerContext* context, const Caller& caller,
-                               const std::string& policy, const std::string& expected_sha256) const;
+  pipeline::Request NewRequest(const Call& call, const std::string& policy,
+                               const std::string& expected_sha256) const;
+  // Writes the verdict down, as must be done before it is told. `token`: of the lease, if any.
+  absl::Status Record(const Call& call, const v1::Report& report, absl::string_view token) const;
   // Leases an accepted model and fills the answer; a model that is inline as a whole is leased only
   // if `even_if_inline`.
   template <typename Response>
-  absl::Status Lease(const Caller& caller, absl::Duration lifetime, bool even_if_inline,
+  absl::Status Lease(const Call& call, absl::Duration lifetime, bool even_if_inline,
                      pipeline::Vetted vetted, Response* response) const;
   // Ends a lease whose caller has gone before it had the answer: it would hold the model until it
   // expires, for nobody. To be called at the end of the call.

@@ -14,7 +14,7 @@ from .daemon import Daemon
 NEEDS = {
     "skops": ("test_convert.py", "test_shim_skops.py", "test_skops.py"),
     "torch": ("test_torch_models.py",),
-    "xgboost": ("test_boosters.py",),
+    "xgboost": ("test_boosters.py", "test_gate_boosters.py"),
 }
 collect_ignore = [
     test for library, tests in NEEDS.items() if importlib.util.find_spec(library) is None for test in tests

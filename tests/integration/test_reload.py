@@ -118,6 +118,8 @@ def test_a_wrong_policy_changes_nothing_and_is_told(running: Reloadable) -> None
         ("limits { max_nodes: 5 }", "limits changed, which only a new start takes over"),
         ("min_tier: TIER_A drain_timeout { seconds: 3 }", "min_tier changed"),
         ("listen { tcp: '127.0.0.1:1' }", "listen.tcp changed"),
+        ("audit { file: '/tmp/other' }", "audit changed"),
+        ("metrics { address: '1' }", "metrics changed"),
     ],
 )
 def test_a_wrong_configuration_changes_nothing(running: Reloadable, more: str, told: str) -> None:
