@@ -61,11 +61,11 @@ _LAYOUTS = (
 )  # fmt: skip
 
 _LAYER = "torch.nn.modules.transformer.Transformer"
+_FUNCTIONAL = ("relu", "gelu", "silu", "elu", "leaky_relu", "tanh", "sigmoid")
 ACTIVATIONS = (
-    "torch.nn.functional.relu",
-    "torch.nn.functional.gelu",
-    "torch._C._nn.gelu",
-    "torch._C._nn.relu",
+    *(f"torch.nn.functional.{name}" for name in _FUNCTIONAL),
+    *(f"torch._C._nn.{name}" for name in ("gelu", "relu")),
+    *(f"torch.{name}" for name in ("relu", "tanh", "sigmoid")),
 )
 AT_ACTIVATION = (f"{_LAYER}EncoderLayer.activation", f"{_LAYER}DecoderLayer.activation")
 

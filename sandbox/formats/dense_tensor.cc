@@ -1,6 +1,7 @@
 #include "sandbox/formats/dense_tensor.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace loadlock::formats {
@@ -29,6 +30,22 @@ graph::NodeId DenseTensor(graph::Builder* builder, std::string_view type, uint64
     if (!empty) stride *= shape[i - 1];
   }
   return builder->Tensor(graph::Kind::kTensor, tensor, geometry);
+}
+
+graph::NodeId DescribedTensor(graph::Builder* builder, std::string_view type,
+                              absl::Span<const int64_t> shape, absl::Span<const int64_t> in_bytes,
+                              const graph::Buffer& data) {
+  graph::ArrayInfo info;
+  info.dtype = builder->Dtype("|u1");
+  info.shape.assign(in_bytes.begin(), in_bytes.end());
+  info.buffer = builder->AddBuffer(data);
+  const graph::NodeId array = builder->Array(std::move(info));
+  std::vector<graph::NodeId> sizes;
+  for (const int64_t size : shape) sizes.push_back(builder->Int(size));
+  const graph::NodeId dict = builder->Dict();
+  builder->Extend(dict, {builder->Str("type"), builder->Str(type), builder->Str("shape"),
+                         builder->Tuple(sizes), builder->Str("data"), array});
+  return dict;
 }
 
 }  // namespace loadlock::formats

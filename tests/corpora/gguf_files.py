@@ -113,7 +113,7 @@ def one_pair(key: bytes | str, kind: int, value: bytes) -> bytes:
 
 def hostile() -> Iterator[Case]:
     good = pair("k", U8, b"\1")
-    for version in (0, 1, 4, 99, 0x03000000, 0xFFFFFFFF):
+    for version in (0, 1, 4, 99, 0x02000000, 0x04000000, 0xFFFFFFFF):
         yield case(f"version {version}", File(version=version).write(), "UNKNOWN_FORMAT")
     for counts in ((2**60, 0), (0, 2**60), (2**64 - 1, 2**64 - 1), (1, 0), (0, 1)):
         yield case(f"counts {counts}", File(counts=counts).write(), "TRUNCATED", "MALFORMED")

@@ -79,6 +79,10 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2),
         (2, 3, 8),
     ),
+    "encoder-silu": (
+        lambda: nn.TransformerEncoderLayer(8, 2, 16, activation=nn.functional.silu, batch_first=True),
+        (2, 3, 8),
+    ),
     "data-parallel": (lambda: nn.DataParallel(nn.Linear(2, 2)).module, (2, 2)),
 }
 
@@ -97,6 +101,7 @@ def objects() -> Iterator[tuple[str, Any]]:
         "amsgrad": lambda p: torch.optim.AdamW(p, amsgrad=True),
         "momentum": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
         "rmsprop": torch.optim.RMSprop,
+        "foreach": lambda p: torch.optim.Adam(p, foreach=True),
     }.items():
         yield f"checkpoint-{name}", _checkpoint(make)
     shared = nn.Parameter(torch.randn(3))

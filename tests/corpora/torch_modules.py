@@ -69,6 +69,8 @@ def controls() -> Iterator[tuple[str, bytes]]:
     yield "lstm", in_zip(lstm())
     for fused in (None, False):
         yield f"optimizer-{fused}", in_zip(op.Raw(op.value(optimizer_state(fused))))
+    for step in ("foreach", "capturable"):
+        yield f"optimizer-{step}", in_zip(op.Raw(op.value(optimizer_state(None, **{step: True}))))
 
 
 def sequential(children: Any) -> op.Raw:
@@ -218,10 +220,10 @@ def lstm(**changes: Any) -> op.Raw:
     return module("rnn.LSTM", {**state, **changes})
 
 
-def optimizer_state(fused: object) -> dict[str, Any]:
+def optimizer_state(fused: object, **steps: object) -> dict[str, Any]:
     """As torch.optim.Adam's state_dict gives it."""
     moment = {"step": v2(storage(), 0, (), ()), "exp_avg": v2(storage(), 0, (1,), (1,))}
-    group = {"lr": 0.1, "betas": (0.9, 0.999), "params": [0], "fused": fused}
+    group = {"lr": 0.1, "betas": (0.9, 0.999), "params": [0], "fused": fused, **steps}
     return {"state": {0: moment}, "param_groups": [group]}
 
 
@@ -276,6 +278,15 @@ def native(_canary: str) -> Iterator[Case]:
         yield case(f"torch-fused-{fused}", in_zip(op.Raw(op.value(state))))
         inside = {"model": {"w": v2(storage())}, "optimizer": state}
         yield case(f"torch-fused-inside-{fused}", in_zip(op.Raw(op.value(inside))))
+        both = optimizer_state(fused, foreach=True, capturable=True)
+        yield case(f"torch-fused-foreach-{fused}", in_zip(op.Raw(op.value(both))))
+    for step in ("foreach", "capturable"):
+        for value in (1, "yes", [True], RELU):
+            state = optimizer_state(None, **{step: value})
+            yield case(f"torch-{step}-{str(value)[:8]}", in_zip(op.Raw(op.value(state))))
+    silu = op.Raw(op.global_("torch.nn.functional", "silu"))
+    yield case("torch-silu-elsewhere", in_zip(linear(in_features=silu)))
+    yield case("torch-silu-alone", in_zip(silu))
     yield case("torch-generator", torch_zip(op.new(op.global_("torch._C", "Generator"))))
 
 

@@ -100,6 +100,18 @@ def test_what_numpy_has_not_is_a_tensor_of_torch(
     assert tensor.float().flatten().tolist() == values
 
 
+@pytest.mark.parametrize("dtype", ["F6_E2M3", "F6_E3M2"])
+def test_what_no_library_has_is_its_bytes(dtype: str, daemon: Daemon, client: loadlock.Client) -> None:
+    header = {"a": entry(dtype, [2, 4], 0, 6), "b": entry("U8", [1], 6, 7)}
+    path = daemon.write("model.safetensors", file_of(header, b"abcdefg"))
+    loaded = client.load(path, tensors="numpy")
+    assert (loaded["a"]["type"], loaded["a"]["shape"]) == (dtype, (2, 4))
+    assert loaded["a"]["data"].tobytes() == b"abcdef"
+    assert loaded["b"].tobytes() == b"g"
+    with pytest.raises(loadlock.RebuildError, match="'a' is no tensor"):
+        client.load_state_dict(path)
+
+
 def a_length_like(other: int) -> bytes:
     """A good file whose first bytes are those of another format."""
     header = json.dumps({"a": entry("U8", [1], 0, 1)}).encode()
@@ -136,7 +148,8 @@ HOSTILE = {
         file_of({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 0, 1)}, b"x").replace(b'"b"', b'"a"'),
         "DUPLICATE_KEY",
     ),
-    "no such type": (file_of({"a": entry("F6_E2M3", [4], 0, 3)}, b"xxx"), "DTYPE"),
+    "no such type": (file_of({"a": entry("F6_E4M1", [4], 0, 3)}, b"xxx"), "DTYPE"),
+    "part of a byte": (file_of({"a": entry("F6_E2M3", [3], 0, 3)}, b"xxx"), "ARRAY_BOUNDS"),
     "half a byte": (file_of({"a": entry("F4", [3], 0, 2)}, b"xx"), "ARRAY_BOUNDS"),
     "less than bfloat16": (file_of({"a": entry("BF16", [2], 0, 2)}, b"xx"), "ARRAY_BOUNDS"),
     "unknown field": (file_of({"a": entry("U8", [1], 0, 1) | {"code": "x"}}, b"x"), "MALFORMED"),

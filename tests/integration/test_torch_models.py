@@ -238,6 +238,43 @@ def test_converted_files_hold_equal_tensors(name: str, daemon: Daemon) -> None:
     target.unlink()
 
 
+class Tied(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding(10, 4)
+        self.body = torch.nn.Linear(4, 4)
+        self.head = torch.nn.Linear(4, 10, bias=False)
+        self.head.weight = self.embed.weight
+
+
+def test_tied_weights_load_as_the_library_saves_them(daemon: Daemon) -> None:
+    """In one file, and in several as the transformers library cuts them."""
+    module, fresh = Tied(), Tied()
+    state = module.state_dict()
+    source = daemon.write("tied.pt", save(state, 2, new=True))
+    target = source.with_suffix(".safetensors")
+    address = f"unix:{daemon.socket}"
+    loadlock.convert(source, target, address=address)
+    assert not safetensors.torch.load_model(fresh, target)[0]
+    assert not differs(fresh.state_dict(), state)
+    theirs = source.with_name("theirs.safetensors")
+    safetensors.torch.save_model(module, str(theirs))
+    with safetensors.safe_open(target, "pt") as ours, safetensors.safe_open(theirs, "pt") as other:
+        assert sorted(ours.keys()) == sorted(other.keys())
+        assert ours.metadata() == {"format": "pt", **other.metadata()}
+    index = loadlock.convert(source, target, max_shard_size=160, address=address)
+    places = json.loads(index.read_text())["weight_map"]
+    assert places.keys() == {"embed.weight", "body.weight", "body.bias"}
+    shards = {name: safetensors.torch.load_file(source.with_name(name)) for name in set(places.values())}
+    assert len(shards) == 2
+    for name, shard in places.items():
+        assert torch.equal(shards[shard][name], state[name])
+    with safetensors.safe_open(source.with_name(places["embed.weight"]), "pt") as file:
+        assert file.metadata() == {"format": "pt", "head.weight": "embed.weight"}
+    for path in (source, target, theirs, index, *map(source.with_name, shards)):
+        path.unlink()
+
+
 def test_converted_names_of_one_tensor(daemon: Daemon) -> None:
     weight = torch.arange(6.0)
     source = daemon.write(

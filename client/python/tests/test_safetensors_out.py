@@ -10,7 +10,7 @@ from loadlock import NotExpressible, RebuildError
 from loadlock._rebuild import Columns, InlineBuffers
 from loadlock._rebuild import kinds as k
 from loadlock._rebuild.tensors.dtypes import ELEMENTS
-from loadlock._safetensors import safetensors_chunks
+from loadlock._safetensors import safetensors_files
 
 FLOATS = struct.pack("<24f", *range(24))
 
@@ -24,8 +24,8 @@ def written(writer):
             nodes = writer.dict_str(nodes)
         writer.graph.root = nodes
         columns = Columns.from_graph(writer.graph)
-        chunks = safetensors_chunks(columns, InlineBuffers(writer.buffers), writer.trusts, key)
-        data = b"".join(chunks)
+        (file,) = safetensors_files(columns, InlineBuffers(writer.buffers), writer.trusts, key)
+        data = b"".join(file.chunks())
         (length,) = struct.unpack_from("<Q", data)
         assert length % 8 == 0
         header = json.loads(data[8 : 8 + length])
@@ -72,6 +72,7 @@ def test_views_are_written_in_order(writer, written):
             "rest": writer.tensor(storage, "float32", [3], [2], offset=12),
             "scalar": writer.tensor(storage, "float32", [], [], offset=23),
             "empty": writer.tensor(storage, "float32", [0, 5], [5, 1]),
+            "nothing": writer.tensor(storage, "float32", [0, 1 << 40], [1 << 40, 8192]),
             "halves": writer.tensor(halves, "bfloat16", [3, 4], [1, 3]),
         }
     )
@@ -79,6 +80,7 @@ def test_views_are_written_in_order(writer, written):
     assert arrays["rest"] == base[12:18:2].tobytes()
     assert arrays["scalar"] == base[23:].tobytes()
     assert header["empty"]["shape"] == [0, 5]
+    assert header["nothing"]["shape"] == [0, 1 << 40]
     expected = np.frombuffer(bytes(range(24)), "<u2").reshape(4, 3).T
     assert arrays["halves"] == expected.tobytes()
 
@@ -105,8 +107,10 @@ def test_large_tensors_come_in_pieces(writer):
     )
     writer.graph.root = writer.dict_str({"a": whole, "b": turned})
     columns = Columns.from_graph(writer.graph)
-    _, *chunks = safetensors_chunks(columns, InlineBuffers(writer.buffers), {}, None)
+    (file,) = safetensors_files(columns, InlineBuffers(writer.buffers), {}, None)
+    _, *chunks = file.chunks()
     assert max(map(len, chunks)) <= 4 << 20
+    assert len(chunks) < 16
     assert b"".join(chunks) == data.tobytes() + data.reshape(3, -1).T.tobytes()
 
 

@@ -83,6 +83,8 @@ class File : public gguf::Reader {
     builder.SetOrigin(0, 0);
     const NodeId root = builder.Dict();
     builder.Extend(root, {builder.Str("metadata"), metadata, builder.Str("tensors"), arrays});
+    // Blocks of quantised tensors are bytes; this says how the numbers in them are stored.
+    if (big) builder.Extend(root, {builder.Str("byteorder"), builder.Str("big")});
     output.root = root;
     return Affordable();
   }
@@ -91,17 +93,19 @@ class File : public gguf::Reader {
   bool ReadCounts(uint64_t* tensors, uint64_t* pairs) {
     uint32_t version = 0;
     if (!in.Skip(kMagic.size()) || !in.ReadLe32(&version)) return Truncated();
-    if (version != 2 && version != 3) {
-      constexpr uint32_t kLowHalf = 0xFFFF;
-      const char* what = (version & kLowHalf) == 0 ? "big-endian, or of no version that there is"
-                         : version == 1 ? "of version 1, which its library does not read any more"
-                                        : "of a version that is not known";
+    constexpr uint32_t kLowHalf = 0xFFFF;
+    // As the library finds it out: its first big-endian version is 3.
+    big = (version & kLowHalf) == 0;
+    if (big) version = __builtin_bswap32(version);
+    if (version != 3 && (version != 2 || big)) {
+      const char* what = version == 1 ? "of version 1, which its library does not read any more"
+                                      : "of a version that is not known";
       return Fail("UNKNOWN_FORMAT",
                   absl::StrCat("the GGUF file is ", what,
-                               "; versions 2 and 3 in little-endian order are read"),
+                               "; versions 2 and 3 are read, in big-endian order 3 alone"),
                   kMagic.size());
     }
-    if (!in.ReadLe64(tensors) || !in.ReadLe64(pairs)) return Truncated();
+    if (!ReadU64(tensors) || !ReadU64(pairs)) return Truncated();
     if (*tensors > in.remaining() / kMinTensorBytes || *pairs > in.remaining() / kMinPairBytes) {
       return Fail("TRUNCATED",
                   absl::StrCat("the file is too short for the ", *tensors, " tensors and ", *pairs,
@@ -126,7 +130,7 @@ class File : public gguf::Reader {
       return Fail("DUPLICATE_KEY", absl::StrCat("the key '", graph::Quote(key), "' stands twice"),
                   at);
     }
-    if (!in.ReadLe32(&type)) return Truncated();
+    if (!ReadU32(&type)) return Truncated();
     NodeId value = graph::kNoNode;
     if (!ReadValue(static_cast<gguf::ValueType>(type), &value)) return false;
     if (key == kAlignmentKey && !TakeAlignment(type, value, at)) return false;
@@ -176,13 +180,13 @@ class File : public gguf::Reader {
                   tensor->place);
     }
     uint32_t rank = 0;
-    if (!in.ReadLe32(&rank)) return Truncated();
+    if (!ReadU32(&rank)) return Truncated();
     if (rank == 0 || rank > kMaxRank) {
       return FailTensor(*tensor, "MALFORMED", absl::StrCat("is of rank ", rank, ", not 1 to 4"));
     }
     for (uint32_t i = 0; i < rank; ++i) {
       uint64_t size = 0;
-      if (!in.ReadLe64(&size)) return Truncated();
+      if (!ReadU64(&size)) return Truncated();
       if (size == 0 || size > INT64_MAX) {
         return FailTensor(*tensor, "ARRAY_BOUNDS",
                           absl::StrCat("has a dimension of ", size, ", not 1 to 2^63 - 1"));
@@ -191,7 +195,7 @@ class File : public gguf::Reader {
     }
     std::reverse(tensor->shape.begin(), tensor->shape.end());
     uint32_t type = 0;
-    if (!in.ReadLe32(&type) || !in.ReadLe64(&tensor->offset)) return Truncated();
+    if (!ReadU32(&type) || !ReadU64(&tensor->offset)) return Truncated();
     if (!Measure(type, tensor)) return false;
     (void)input.budget->ChargeHeap(kHeapPerName);
     return Affordable();
@@ -278,37 +282,25 @@ class File : public gguf::Reader {
   bool PutTensor(const Tensor& tensor, NodeId arrays) {
     builder.SetOrigin(tensor.place, 0);
     const gguf::TensorType& type = *tensor.type;
-    const graph::Buffer data = input.Range(data_ + tensor.offset, tensor.bytes);
+    const uint64_t begin = data_ + tensor.offset;
     NodeId array = graph::kNoNode;
-    if (type.torch != nullptr) {
-      array = DenseTensor(&builder, type.torch, type.block_bytes, tensor.shape, data);
+    // Writers of big-endian files differ on bfloat16, which numpy does not swap for them: it is
+    // bytes.
+    if (type.torch != nullptr && !big) {
+      array = DenseTensor(&builder, type.torch, type.block_bytes, tensor.shape,
+                          input.Range(begin, tensor.bytes));
     } else if (type.typestr != nullptr) {
-      array = Array(type.typestr, tensor.shape, data);
+      array = NumberArray(type.typestr, tensor.shape, begin, tensor.bytes);
     } else {
       std::vector<int64_t> in_bytes = tensor.shape;
       in_bytes.back() = in_bytes.back() / static_cast<int64_t>(type.block_elements) *
                         static_cast<int64_t>(type.block_bytes);
-      array = Described(tensor, Array("|u1", std::move(in_bytes), data));
+      array = DescribedTensor(&builder, type.name, tensor.shape, in_bytes,
+                              input.Range(begin, tensor.bytes));
     }
+    if (refusal) return false;
     builder.Extend(arrays, {builder.Str(tensor.name), array});
     return Affordable();
-  }
-
-  NodeId Array(const char* typestr, std::vector<int64_t> shape, const graph::Buffer& data) {
-    graph::ArrayInfo info;
-    info.dtype = builder.Dtype(typestr);
-    info.shape = std::move(shape);
-    info.buffer = builder.AddBuffer(data);
-    return builder.Array(std::move(info));
-  }
-
-  NodeId Described(const Tensor& tensor, NodeId data) {
-    std::vector<NodeId> sizes;
-    for (const int64_t size : tensor.shape) sizes.push_back(builder.Int(size));
-    const NodeId dict = builder.Dict();
-    builder.Extend(dict, {builder.Str("type"), builder.Str(tensor.type->name), builder.Str("shape"),
-                          builder.Tuple(sizes), builder.Str("data"), data});
-    return dict;
   }
 
   absl::flat_hash_set<std::string_view> keys_;

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "sandbox/bytes/utf8.h"
+#include "sandbox/decoders/numpy/lowering.h"
 
 namespace loadlock::gguf {
 namespace {
@@ -31,11 +34,38 @@ int64_t SignExtended(From raw) {
 
 }  // namespace
 
+bool Reader::ReadU32(uint32_t* out) {
+  if (!in.ReadLe32(out)) return false;
+  if (big) *out = __builtin_bswap32(*out);
+  return true;
+}
+
+bool Reader::ReadU64(uint64_t* out) { return big ? in.ReadBe64(out) : in.ReadLe64(out); }
+
+NodeId Reader::NumberArray(const char* typestr, std::vector<int64_t> shape, uint64_t begin,
+                           uint64_t length) {
+  graph::ArrayInfo info;
+  info.dtype = builder.Dtype(typestr);
+  graph::Buffer data = input.Range(begin, length);
+  const uint64_t unit = numpy::ItemSize(builder, info.dtype);
+  if (big && unit > 1 && length > 0) {
+    const bytes::Bytes swapped = std::exchange(data.data, {});
+    data.source = v1::BUFFER_SOURCE_DECODED;
+    if (!numpy::AppendSwapped(input.decoded, swapped, unit, &data.offset)) {
+      Fail("BUDGET_DECODED", "numbers in big-endian order are more than can be decoded", begin);
+      return graph::kNoNode;
+    }
+  }
+  info.shape = std::move(shape);
+  info.buffer = builder.AddBuffer(data);
+  return builder.Array(std::move(info));
+}
+
 bool Reader::ReadString(std::string_view* out) {
   const uint64_t at = in.offset();
   uint64_t length = 0;
   bytes::Bytes raw;
-  if (!in.ReadLe64(&length) || !in.Read(length, &raw)) return Truncated();
+  if (!ReadU64(&length) || !in.Read(length, &raw)) return Truncated();
   if (!bytes::ValidUtf8(raw)) return Fail("MALFORMED", "a text is not UTF-8", at);
   *out = AsText(raw);
   return true;
@@ -64,7 +94,9 @@ bool Reader::ReadNumber(const NumberType& number, NodeId* out) {
   bytes::Bytes bytes;
   if (!in.Read(number.bytes, &bytes)) return Truncated();
   uint64_t raw = 0;
-  for (size_t i = bytes.size(); i > 0; --i) raw = raw << 8 | bytes[i - 1];
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    raw = raw << 8 | bytes[big ? i : bytes.size() - 1 - i];
+  }
   switch (number.type) {
     case ValueType::kBool:
       if (raw > 1) return Fail("MALFORMED", "a truth value is neither 0 nor 1", at);
@@ -88,7 +120,7 @@ bool Reader::ReadNumber(const NumberType& number, NodeId* out) {
     case ValueType::kU64: {
       // One byte more than the number has, so that its highest bit is no sign.
       std::array<char, 9> wide = {};
-      std::copy(bytes.begin(), bytes.end(), wide.begin());
+      std::memcpy(wide.data(), &raw, sizeof(raw));
       const std::string_view kept = builder.Keep({wide.data(), wide.size()});
       *out = builder.IntFromBytes({reinterpret_cast<const uint8_t*>(kept.data()), kept.size()});
       break;
@@ -130,7 +162,7 @@ bool Reader::ReadFlatArray(size_t depth, NodeId* out, uint64_t* nested) {
   }
   uint32_t type = 0;
   uint64_t count = 0;
-  if (!in.ReadLe32(&type) || !in.ReadLe64(&count)) return Truncated();
+  if (!ReadU32(&type) || !ReadU64(&count)) return Truncated();
   if (const NumberType* number = FindNumberType(static_cast<ValueType>(type))) {
     return ReadNumbers(*number, count, out);
   }
@@ -157,12 +189,8 @@ bool Reader::ReadNumbers(const NumberType& number, uint64_t count, NodeId* out) 
       std::any_of(values.begin(), values.end(), [](uint8_t value) { return value > 1; })) {
     return Fail("MALFORMED", "a truth value is neither 0 nor 1", at);
   }
-  graph::ArrayInfo info;
-  info.dtype = builder.Dtype(number.typestr);
-  info.shape = {static_cast<int64_t>(count)};
-  info.buffer = builder.AddBuffer(input.Range(at, values.size()));
-  *out = builder.Array(std::move(info));
-  return Affordable();
+  *out = NumberArray(number.typestr, {static_cast<int64_t>(count)}, at, values.size());
+  return !refusal && Affordable();
 }
 
 // A vocabulary may have an entry that is a NUL; all others are texts without one.

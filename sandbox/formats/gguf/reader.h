@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sandbox/bytes/cursor.h"
 #include "sandbox/formats/format.h"
@@ -33,6 +34,15 @@ class Reader {
                 in.offset());
   }
 
+  // In the file's byte order.
+  bool ReadU32(uint32_t* out);
+  bool ReadU64(uint64_t* out);
+  // An array of numbers of numpy's type `typestr` in the bytes from `begin` on, which lie in the
+  // file: where they stand, or decoded if that is not the order of this machine. `shape` is their
+  // number. kNoNode if that costs too much.
+  graph::NodeId NumberArray(const char* typestr, std::vector<int64_t> shape, uint64_t begin,
+                            uint64_t length);
+
   // A u64 length and as many bytes of UTF-8.
   bool ReadString(std::string_view* out);
   // The value of a known type behind a key: numbers and texts are plain values, an array of numbers
@@ -43,6 +53,8 @@ class Reader {
   const formats::Input& input;
   formats::Output& output;
   graph::Builder& builder;
+  // The file's numbers are in big-endian order.
+  bool big = false;
   std::optional<graph::Refusal> refusal;
 
  private:

@@ -30,8 +30,9 @@ constexpr uint64_t kHeaderStart = 8;
 constexpr uint32_t kMaxDepth = 4;
 // Names of parameters are paths of attributes; no library makes longer ones.
 constexpr size_t kMaxName = 4096;
+constexpr uint64_t kBitsPerByte = 8;
 
-// An element type: numpy's if it has one, else torch's, else neither reads it.
+// An element type: numpy's if it has one, else torch's, else the tensor is its bytes.
 struct DtypeName {
   std::string_view name;
   const char* typestr = nullptr;
@@ -40,6 +41,8 @@ struct DtypeName {
   uint64_t item_size = 1;
   // Numbers that stand in one item of torch's, along the last dimension.
   int64_t packed = 1;
+  // Of an element, if neither has the type.
+  uint64_t bits = 0;
 };
 
 constexpr DtypeName kDtypes[] = {
@@ -63,8 +66,8 @@ constexpr DtypeName kDtypes[] = {
     {"F8_E4M3FNUZ", nullptr, "float8_e4m3fnuz"},
     {"F8_E5M2FNUZ", nullptr, "float8_e5m2fnuz"},
     {"F4", nullptr, "float4_e2m1fn_x2", 1, 2},
-    {"F6_E2M3"},
-    {"F6_E3M2"},
+    {.name = "F6_E2M3", .bits = 6},
+    {.name = "F6_E3M2", .bits = 6},
 };
 
 struct Tensor {
@@ -165,10 +168,7 @@ class Reader {
     if (range.size() != 2) return FailAt(offsets, "data_offsets are not two");
     if (!Pack(type->packed, shape, &sizes)) return false;
     builder_.SetOrigin(kHeaderStart + doc_.offset(entry), 0);
-    const NodeId numpy_type =
-        type->typestr == nullptr ? graph::kNoNode : builder_.Dtype(type->typestr);
-    const auto bytes = numpy::ArrayBytes(
-        sizes, type->typestr == nullptr ? type->item_size : numpy::ItemSize(builder_, numpy_type));
+    const std::optional<uint64_t> bytes = BytesOf(*type, sizes);
     const Tensor tensor = {static_cast<uint64_t>(range[0]), static_cast<uint64_t>(range[1]),
                            doc_.offset(entry)};
     if (!bytes || tensor.begin > tensor.end || tensor.end - tensor.begin != *bytes) {
@@ -178,15 +178,7 @@ class Reader {
       return FailAt(offsets, "data_offsets end behind the end of the file", "TRUNCATED");
     }
     const graph::Buffer data = input_.Range(data_start_ + tensor.begin, *bytes);
-    if (type->typestr != nullptr) {
-      graph::ArrayInfo info;
-      info.dtype = numpy_type;
-      info.shape = std::move(sizes);
-      info.buffer = builder_.AddBuffer(data);
-      *array = builder_.Array(std::move(info));
-    } else {
-      *array = DenseTensor(&builder_, type->torch, type->item_size, sizes, data);
-    }
+    *array = MakeTensor(*type, std::move(sizes), data);
     if (!input_.budget->ChargeHeap(sizeof(Tensor))) {
       return FailAt(entry, "the header costs more than the request may use", "BUDGET_HEAP");
     }
@@ -203,11 +195,33 @@ class Reader {
       return FailAt(value, absl::StrCat("'", graph::Quote(name), "' is no dtype of safetensors"),
                     "DTYPE");
     }
-    if ((*type)->typestr != nullptr || (*type)->torch != nullptr) return true;
-    return FailAt(value,
-                  absl::StrCat("tensors of ", std::string(name),
-                               ", for which neither numpy nor torch has a type, are not read"),
-                  "DTYPE");
+    return true;
+  }
+
+  // Nothing if that is beyond all numbers, or no whole bytes.
+  std::optional<uint64_t> BytesOf(const DtypeName& type, const std::vector<int64_t>& sizes) {
+    if (type.typestr != nullptr) {
+      return numpy::ArrayBytes(sizes, numpy::ItemSize(builder_, builder_.Dtype(type.typestr)));
+    }
+    if (type.torch != nullptr) return numpy::ArrayBytes(sizes, type.item_size);
+    const std::optional<uint64_t> bits = numpy::ArrayBytes(sizes, type.bits);
+    if (!bits || *bits % kBitsPerByte != 0) return std::nullopt;
+    return *bits / kBitsPerByte;
+  }
+
+  NodeId MakeTensor(const DtypeName& type, std::vector<int64_t> sizes, const graph::Buffer& data) {
+    if (type.torch != nullptr) {
+      return DenseTensor(&builder_, type.torch, type.item_size, sizes, data);
+    }
+    if (type.typestr == nullptr) {
+      return DescribedTensor(&builder_, type.name, sizes, {static_cast<int64_t>(data.length)},
+                             data);
+    }
+    graph::ArrayInfo info;
+    info.dtype = builder_.Dtype(type.typestr);
+    info.shape = std::move(sizes);
+    info.buffer = builder_.AddBuffer(data);
+    return builder_.Array(std::move(info));
   }
 
   // From numbers to items, of which the last dimension must be whole ones.

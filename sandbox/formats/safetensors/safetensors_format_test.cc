@@ -12,7 +12,7 @@
 namespace loadlock::formats {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::ElementsAre;
 using std::string_view_literals::operator""sv;
 
 // A file of this header and so many bytes of data.
@@ -186,14 +186,29 @@ TEST(SafetensorsFormatTest, SizesOfTensorsAreProven) {
   }
 }
 
-TEST(SafetensorsFormatTest, WhatNobodyHasIsRefusedByName) {
+TEST(SafetensorsFormatTest, WhatNobodyHasIsItsBytes) {
   for (const char* dtype : {"F6_E2M3", "F6_E3M2"}) {
-    const Blob file = File(One(dtype, "[4]", "[0,3]"), 3);
+    const Blob file = File(One(dtype, "[2,4]", "[0,6]"), 6);
     const Parsed parsed(file);
-    EXPECT_EQ(parsed.rule(), "DTYPE") << dtype;
-    EXPECT_THAT(parsed.message(), HasSubstr(dtype));
-    EXPECT_EQ(parsed.output().refusals[0].object_path, "$['a']");
+    ASSERT_EQ(parsed.rule(), "") << dtype << ": " << parsed.message();
+    const graph::Builder& graph = parsed.graph();
+    const auto described = graph.edges(graph.edges(parsed.output().root)[1]);
+    ASSERT_EQ(described.size(), 6U);
+    EXPECT_EQ(graph.text(described[1]), dtype);
+    EXPECT_EQ(graph.int_value(graph.edges(described[3])[1]), 4);
+    EXPECT_THAT(graph.array(described[5]).shape, ElementsAre(6));
+    EXPECT_EQ(graph.text(graph.array(described[5]).dtype), "|u1");
+    // No whole bytes, too few of them, too many, and a product beyond all numbers.
+    EXPECT_EQ(RuleOf(One(dtype, "[3]", "[0,3]"), 3), "ARRAY_BOUNDS");
+    EXPECT_EQ(RuleOf(One(dtype, "[]", "[0,1]"), 1), "ARRAY_BOUNDS");
+    EXPECT_EQ(RuleOf(One(dtype, "[4]", "[0,2]"), 2), "ARRAY_BOUNDS");
+    EXPECT_EQ(RuleOf(One(dtype, "[4]", "[0,4]"), 4), "ARRAY_BOUNDS");
+    EXPECT_EQ(RuleOf(One(dtype, "[3074457345618258603,4]", "[0,8]"), 8), "ARRAY_BOUNDS");
+    EXPECT_EQ(RuleOf(One(dtype, "[0,7]", "[0,0]"), 0), "");
   }
+}
+
+TEST(SafetensorsFormatTest, WhatIsNoTypeIsRefused) {
   EXPECT_EQ(RuleOf(One("C128", "[1]", "[0,16]"), 16), "DTYPE");
   EXPECT_EQ(RuleOf(One("f32", "[1]", "[0,4]"), 4), "DTYPE");
   EXPECT_EQ(RuleOf(R"({"a":{"dtype":1,"shape":[1],"data_offsets":[0,1]}})", 1), "MALFORMED");

@@ -149,10 +149,10 @@ def gguf_files() -> None:
     """By the format's own package; tests need not have it."""
     import gguf
 
-    def file(name: str, fill) -> None:
+    def file(name: str, fill, order=gguf.GGUFEndian.LITTLE) -> None:
         path = HERE / "scratch"
         try:
-            writer = gguf.GGUFWriter(path, "llama")
+            writer = gguf.GGUFWriter(path, "llama", endianess=order)
             fill(writer)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
@@ -196,6 +196,8 @@ def gguf_files() -> None:
 
     for fill in (types, quantised, bfloat16, vocabulary):
         file(fill.__name__, fill)
+    file("big_endian", types, gguf.GGUFEndian.BIG)
+    file("big_endian_quantised", quantised, gguf.GGUFEndian.BIG)
 
 
 def wrapped_files() -> None:

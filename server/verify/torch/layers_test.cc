@@ -232,8 +232,10 @@ Attrs LayerAttrs() {
 
 TEST(Transformer, LayersAndStacks) {
   EXPECT_EQ(TorchOutcome(Obj(kLayer, LayerAttrs())), "ACCEPTED");
-  EXPECT_EQ(TorchOutcome(Obj(kLayer, With(LayerAttrs(), "activation", Name("torch._C._nn.gelu")))),
-            "ACCEPTED");
+  for (const char* name : {"torch._C._nn.gelu", "torch.nn.functional.silu", "torch.tanh"}) {
+    EXPECT_EQ(TorchOutcome(Obj(kLayer, With(LayerAttrs(), "activation", Name(name)))), "ACCEPTED");
+    EXPECT_NE(TorchOutcome(Obj(kLayer, With(LayerAttrs(), "norm_first", Name(name)))), "ACCEPTED");
+  }
   const Maker relu = Obj("torch.nn.modules.activation.ReLU", ModuleAttrs());
   const Maker attention = Obj(kAttention, AttentionAttrs());
   const auto with_modules = [](Attrs modules) {
@@ -248,7 +250,7 @@ TEST(Transformer, LayersAndStacks) {
        {With(LayerAttrs(), "activation", nullptr), With(LayerAttrs(), "activation", Str("relu")),
         With(LayerAttrs(), "activation", Name("torch.float32")),
         With(LayerAttrs(), "activation", Name("builtins.list")),
-        With(LayerAttrs(), "activation", Name("torch.relu")),
+        With(LayerAttrs(), "activation", Name("torch.selu")),
         with_modules(With(children, "self_attn", nullptr)),
         with_modules(With(children, "self_attn", relu)),
         with_modules(With(children, "linear1", relu))}) {

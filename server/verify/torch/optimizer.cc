@@ -12,7 +12,10 @@
 namespace loadlock::verify::torch {
 namespace {
 
-constexpr std::array<absl::string_view, 3> kNativeSteps = {"fused", "foreach", "capturable"};
+// A kernel that writes past a state that is too small.
+constexpr absl::string_view kFused = "fused";
+// Of operations that compare shapes and raise: training on a GPU sets them.
+constexpr std::array<absl::string_view, 2> kOtherSteps = {"foreach", "capturable"};
 // One number for the whole parameter.
 constexpr std::array<absl::string_view, 4> kScalars = {"step", "mu_product", "eta", "mu"};
 
@@ -20,16 +23,23 @@ bool IsOff(const Scope& scope, Value value) {
   return scope.view().IsNone(value) || scope.view().Is(value, v1::NODE_KIND_FALSE);
 }
 
-Check CheckGroup(const Scope& scope, Value value) {
+// Of an optimizer that steps on when it is loaded, or of a dict that one was saved as.
+Check CheckGroup(const Scope& scope, Value value, bool saved) {
   const Mapping group(scope.view(), value);
-  for (const absl::string_view key : kNativeSteps) {
-    const std::optional<Value> switched = group.Find(key);
-    if (switched && !IsOff(scope, *switched)) {
-      return Broken{"param_groups",
-                    absl::StrCat("a parameter group sets '", key,
-                                 "': that step trusts the sizes of the state's tensors; save "
-                                 "the optimizer with it set to None or False")};
-    }
+  if (const std::optional<Value> fused = group.Find(kFused); fused && !IsOff(scope, *fused)) {
+    return Broken{"param_groups",
+                  "a parameter group sets 'fused': that step trusts the sizes of the state's "
+                  "tensors; save the optimizer with it set to None or False"};
+  }
+  for (const absl::string_view key : kOtherSteps) {
+    const std::optional<Value> step = group.Find(key);
+    if (!step || IsOff(scope, *step)) continue;
+    if (saved && scope.view().Is(*step, v1::NODE_KIND_TRUE)) continue;
+    return Broken{"param_groups",
+                  absl::StrCat("a parameter group sets '", key, "'; ",
+                               saved ? "it is None, False or True"
+                                     : "save the optimizer's state_dict(), or with it set to None "
+                                       "or False")};
   }
   return std::nullopt;
 }
@@ -96,7 +106,7 @@ Check CheckSavedOptimizer(const Scope& scope, NodeId dict) {
   }
   const Sequence list(scope.view(), *groups);
   for (uint32_t i = 0; i < list.size(); ++i) {
-    if (Check broken = CheckGroup(scope, list[i])) return broken;
+    if (Check broken = CheckGroup(scope, list[i], /*saved=*/true)) return broken;
   }
   return std::nullopt;
 }
@@ -108,13 +118,14 @@ Check CheckOptimizer(const Scope& scope, const Instance& optimizer) {
   const std::optional<Value> defaults = optimizer.Get("defaults");
   if (!groups || !state || !defaults) return Broken{"param_groups", "the optimizer is not whole"};
   // What a group that is added later gets.
-  if (Check broken = CheckGroup(scope, *defaults)) return broken;
+  if (Check broken = CheckGroup(scope, *defaults, /*saved=*/false)) return broken;
   const Sequence list(scope.view(), *groups);
   if (!list.ok() || scope.KindOf(*groups) != v1::VALUE_KIND_LIST) {
     return Broken{"param_groups", "no list"};
   }
   absl::flat_hash_set<NodeId> parameters;
   for (uint32_t i = 0; i < list.size(); ++i) {
+    if (Check broken = CheckGroup(scope, list[i], /*saved=*/false)) return broken;
     const std::optional<Value> params = Mapping(scope.view(), list[i]).Find("params");
     if (!params) return Broken{"param_groups", "a group without parameters"};
     const Sequence members(scope.view(), *params);

@@ -20,9 +20,15 @@ TEST(SavedOptimizer, NothingFused) {
   for (const char* key : {"fused", "foreach", "capturable"}) {
     EXPECT_EQ(TorchOutcome(Saved(Group(key, None()))), "ACCEPTED");
     EXPECT_EQ(TorchOutcome(Saved(Group(key, Bool(false)))), "ACCEPTED");
-    for (const Maker& value : {Bool(true), Int(1), Int(0), Str("x"), List({}), Blank({1})}) {
+    for (const Maker& value : {Int(1), Int(0), Str("x"), List({}), Blank({1})}) {
       EXPECT_TRUE(TorchOutcome(Saved(Group(key, value))).starts_with("INVARIANT_OPTIMIZER")) << key;
     }
+  }
+  EXPECT_TRUE(TorchOutcome(Saved(Group("fused", Bool(true)))).starts_with("INVARIANT_OPTIMIZER"));
+  for (const char* key : {"foreach", "capturable"}) {
+    EXPECT_EQ(TorchOutcome(Saved(Group(key, Bool(true)))), "ACCEPTED");
+    const Maker both = Dict({{"params", List({Int(0)})}, {key, Bool(true)}, {"fused", Bool(true)}});
+    EXPECT_TRUE(TorchOutcome(Saved(both)).starts_with("INVARIANT_OPTIMIZER"));
   }
   // Wherever it stands, and however the dicts are written.
   const Maker fused = Group("fused", Bool(true));
@@ -83,7 +89,10 @@ TEST(Optimizer, StateHasTheShapeOfItsParameter) {
         With(good, "param_groups",
              List({Dict({{"params", List({parameter})}, {"fused", Bool(true)}})})),
         With(good, "_optimizer_step_pre_hooks", Dict({{"0", Int(1)}})), With(good, "step", None()),
-        With(good, "zero_grad", None()), With(good, "defaults", Dict({{"fused", Bool(true)}}))}) {
+        With(good, "zero_grad", None()), With(good, "defaults", Dict({{"fused", Bool(true)}})),
+        With(good, "defaults", Dict({{"foreach", Bool(true)}})),
+        With(good, "param_groups",
+             List({Dict({{"params", List({parameter})}, {"capturable", Bool(true)}})}))}) {
     EXPECT_NE(OutcomeAs(broken), "ACCEPTED");
   }
 }

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ from loadlock._report import (
 )
 from loadlock._safetensors import NotExpressible
 from loadlock._server_info import PolicySummary, ServerInfo
+from loadlock._sharded import shard_size
 from loadlock._shim import shim as _shim
 from loadlock._tensors import TensorFile, TensorSlice
 
@@ -288,8 +289,10 @@ def convert(
     key: str | None = None,
     policy: str = "default",
     address: str | None = None,
+    max_shard_size: int | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Writes the model in `source` anew, in a format that holds no code; gives the target.
+    """Writes the model in `source` anew, in a format that holds no code; gives the file.
 
     The model is vetted and rebuilt as by `load`, so nothing in the file runs. An old .skops file
     is brought to the protocol of the skops that is installed; `target` may be `source`. The target
@@ -303,6 +306,11 @@ def convert(
             "state_dict".
         policy: Name of the policy.
         address: Which daemon, see the module's help; it has to see the target's folder, too.
+        max_shard_size: For .safetensors, bytes ("5GB", "500MiB", or a number) of tensors in one
+            file. More go to several, model-00001-of-00002.safetensors beside model.safetensors, and
+            the index model.safetensors.index.json, whose path is given; files that are there are
+            not replaced. All of them appear, the index last, or none.
+        progress: Called with the bytes of tensors that are written and those of all.
 
     Raises:
         Refused: The policy does not accept the source.
@@ -310,6 +318,6 @@ def convert(
         Error: No verdict, or no skops.
         OSError: The target cannot be written.
     """
-    target = Path(target)
-    _convert(_shared_client(address), Path(source), target, policy, key)
-    return target
+    most = None if max_shard_size is None else shard_size(max_shard_size)
+    client = _shared_client(address)
+    return _convert(client, Path(source), Path(target), policy, key, most, progress)

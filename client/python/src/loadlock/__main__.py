@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import loadlock
+from loadlock._progress import Bar
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,14 +28,22 @@ def main(arguments: list[str] | None = None) -> int:
     )
     convert.add_argument("--key", help="where in IN the dict of tensors is, for .safetensors")
     convert.add_argument("--policy", default="default")
+    convert.add_argument(
+        "--max-shard-size",
+        metavar="SIZE",
+        help="write several files and their index if OUT would be larger: 5GB, 500MiB, ...",
+    )
     options = parser.parse_args(arguments)
     try:
-        target = loadlock.convert(
-            options.source,
-            options.source if options.inplace else options.output,
-            key=options.key,
-            policy=options.policy,
-        )
+        with Bar(sys.stderr) as bar:
+            target = loadlock.convert(
+                options.source,
+                options.source if options.inplace else options.output,
+                key=options.key,
+                policy=options.policy,
+                max_shard_size=options.max_shard_size,
+                progress=bar,
+            )
     except (loadlock.Refused, loadlock.NotExpressible) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,20 +1,23 @@
 """Writes the tensors of a vetted graph as safetensors, from their bytes: no torch is needed.
 
 https://huggingface.co/docs/safetensors/index#format
+
+Whatever the size of a file, a few MiB of it are in memory at a time, but for tensors whose values
+are not the bytes of the file: parts of an array of objects, say.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from loadlock._errors import Error, RebuildError
-from loadlock._rebuild import Builder
+from loadlock._rebuild import Builder, OnlyRead
 from loadlock._rebuild import kinds as k
 from loadlock._rebuild.tensors.dtypes import ELEMENTS, Element, element
 from loadlock._rebuild.tensors.layout import MAX_RANK, Layout
@@ -33,6 +36,11 @@ _CONJ, _NEG = 2, 4
 _CHUNK = 4 << 20
 # Where torch's trainers put the weights in their checkpoints, as safetensors' own converter has it.
 _CHECKPOINT = "state_dict"
+# Which library's tensors they are, in the metadata.
+_FORMAT = "format"
+# Bytes that are read before what they took is let go of.
+_RELEASED = 8 << 20
+_PAGE = 4096
 # The packed pairs count twice there.
 _PAIRS = "F4"
 
@@ -73,42 +81,101 @@ class _Tensor:
     def nbytes(self) -> int:
         return int(self.array.size) * self.item_size
 
-    def chunks(self) -> Iterator[bytes]:
-        """Its elements' bytes in row-major order, a bounded piece at a time."""
+    def chunks(self) -> Iterator[tuple[bytes, int]]:
+        """Its elements' bytes in row-major order, a bounded piece at a time, and what each read."""
         for piece in _pieces(self.array):
             made = piece.conj() if self.conj else piece
-            yield (np.negative(made) if self.neg else made).tobytes()
+            made = np.negative(made) if self.neg else made
+            little = made.dtype.newbyteorder("<")
+            yield made.astype(little, copy=False).tobytes(), _reach(piece)
 
 
-def safetensors_chunks(
+@dataclass(frozen=True, slots=True)
+class SafetensorsFile:
+    """One file to write.
+
+    Attributes:
+        tensors: By name.
+        metadata: Of the file; left out if empty.
+    """
+
+    tensors: dict[str, _Tensor]
+    metadata: dict[str, str]
+    release: Callable[[], None]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors, without the header."""
+        return sum(tensor.nbytes for tensor in self.tensors.values())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The file, a bounded piece at a time."""
+        header: dict[str, Any] = {"__metadata__": self.metadata} if self.metadata else {}
+        # The largest elements first, so that all are aligned.
+        ordered = sorted(self.tensors.items(), key=lambda item: (-item[1].item_size, item[0]))
+        offset = 0
+        for name, tensor in ordered:
+            end = offset + tensor.nbytes
+            span = [offset, end]
+            header[name] = {"dtype": tensor.type, "shape": tensor.shape, "data_offsets": span}
+            offset = end
+        text = json.dumps(header, ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 8)
+        yield struct.pack("<Q", len(text)) + text
+        since = 0
+        for _, tensor in ordered:
+            for chunk, reach in tensor.chunks():
+                yield chunk
+                since += reach
+                if since >= _RELEASED:
+                    self.release()
+                    since = 0
+
+
+def safetensors_files(
     columns: Columns,
     buffers: Buffers,
     trusts: Mapping[tuple[str, str], int],
     key: str | None,
-) -> Iterator[bytes]:
-    """The file, piece by piece; nothing is yielded before all is known to fit.
+    most: int | None = None,
+) -> list[SafetensorsFile]:
+    """The files to write, at least one; all is known to fit.
 
     Of names that stand for the same elements of one storage the first is kept, and the metadata
     says which name stands for the others, as safetensors' own converter does.
 
+    Args:
+        columns: The graph.
+        buffers: Its bytes.
+        trusts: Of its names.
+        key: Where in it the dict is, if not at its root or at "state_dict".
+        most: Bytes of tensors that a file may have, unless one tensor has more; None: any.
+
     Raises:
         NotExpressible: It is no dict of plain tensors, or tensors share a part of their memory.
     """
-    tensors = _Reader(columns, buffers, trusts).read(key)
+    reader = _Reader(columns, OnlyRead(buffers), trusts)
+    tensors = reader.read(key)
+    order = list(tensors)
     metadata = _drop_shared(tensors)
-    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
-    # The largest elements first, so that all are aligned.
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].item_size, item[0]))
-    offset = 0
-    for name, tensor in ordered:
-        end = offset + tensor.nbytes
-        header[name] = {"dtype": tensor.type, "shape": tensor.shape, "data_offsets": [offset, end]}
-        offset = end
-    text = json.dumps(header, ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    yield struct.pack("<Q", len(text)) + text
-    for _, tensor in ordered:
-        yield from tensor.chunks()
+    groups: list[dict[str, _Tensor]] = [{}]
+    size = 0
+    for name in order:
+        if name not in tensors:
+            continue
+        if most is not None and groups[-1] and size + tensors[name].nbytes > most:
+            groups.append({})
+            size = 0
+        groups[-1][name] = tensors[name]
+        size += tensors[name].nbytes
+    return [
+        SafetensorsFile(group, _metadata_of(group, metadata), buffers.release) for group in groups
+    ]
+
+
+def _metadata_of(group: dict[str, _Tensor], metadata: dict[str, str]) -> dict[str, str]:
+    """What is said of the tensors in one file; a name stands where that is that it stands for."""
+    return {name: said for name, said in metadata.items() if name == _FORMAT or said in group}
 
 
 class _Reader:
@@ -153,8 +220,7 @@ class _Reader:
             typestr = array.dtype.newbyteorder("<").str
             if typestr not in _TYPES:
                 raise _no_type(name, array.dtype)
-            little = array if array.dtype.str == typestr else array.astype(typestr)
-            return _Tensor(_TYPES[typestr], list(array.shape), little)
+            return _Tensor(_TYPES[typestr], list(array.shape), array)
         raise NotExpressible(f"safetensors holds arrays, and {name!r:.80} is {self._kind(node)}")
 
     def _strided(self, name: str, node: int) -> _Tensor:
@@ -203,22 +269,36 @@ def _array(block: Block, kind: Element, layout: Layout) -> Array:
 
 
 def _pieces(array: Array) -> Iterator[Array]:
-    if array.size * array.dtype.itemsize <= _CHUNK or array.ndim == 0:
+    """Parts in row-major order, of which none is large or takes much memory to read."""
+    small = array.nbytes <= _CHUNK and _reach(array) <= _RELEASED
+    if small or array.ndim == 0 or array.size == 0:
         yield array
-    elif array.ndim == 1:
-        step = _CHUNK // array.dtype.itemsize
-        for begin in range(0, len(array), step):
-            yield array[begin : begin + step]
-    else:
+        return
+    row = array[0]
+    further = max(1, min(abs(array.strides[0]), _reach(row) + _PAGE))
+    step = min(_CHUNK // max(1, row.nbytes), _RELEASED // further)
+    if step == 0:
         for part in array:
             yield from _pieces(part)
+    else:
+        for begin in range(0, len(array), step):
+            yield array[begin : begin + step]
+
+
+def _reach(array: Array) -> int:
+    """About how many bytes come into memory when it is read: whole pages where it is sparse."""
+    reach = int(array.itemsize)
+    for size, stride in zip(reversed(array.shape), reversed(array.strides), strict=True):
+        if size > 1:
+            reach += (size - 1) * min(abs(stride), reach + _PAGE)
+    return reach
 
 
 def _drop_shared(tensors: dict[str, _Tensor]) -> dict[str, str]:
     """Takes all but one of equal names out; the metadata to write."""
     if not any(tensor.same for tensor in tensors.values()):
         return {}
-    metadata = {"format": "pt"}
+    metadata = {_FORMAT: "pt"}
     kept: dict[tuple[Any, ...], str] = {}
     for name in sorted(tensors):
         memory = tensors[name].memory

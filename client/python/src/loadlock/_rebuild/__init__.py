@@ -5,7 +5,13 @@ policy lists, and what is called is in the tables of `factories`. Nothing here t
 daemon got it right where a second look costs nothing.
 """
 
-from loadlock._rebuild.buffers import Buffers, InlineBuffers, MappedBuffers, StreamedBuffers
+from loadlock._rebuild.buffers import (
+    Buffers,
+    InlineBuffers,
+    MappedBuffers,
+    OnlyRead,
+    StreamedBuffers,
+)
 from loadlock._rebuild.columns import Columns
 from loadlock._rebuild.machine import Builder, rebuild
 from loadlock._rebuild.tensors import TensorOptions
@@ -16,6 +22,7 @@ __all__ = [
     "Columns",
     "InlineBuffers",
     "MappedBuffers",
+    "OnlyRead",
     "StreamedBuffers",
     "TensorOptions",
     "rebuild",

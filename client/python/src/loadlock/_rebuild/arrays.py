@@ -41,7 +41,7 @@ class ArrayMaker:
         view: npt.NDArray[Any] = np.ndarray(
             shape, dtype, self._memories[buffer], offset, None, _ORDERS[order]
         )
-        if offset % dtype.alignment or not self._take(buffer):
+        if not self._take(buffer, dtype.alignment):
             view = view.copy(order="K")
         return view
 

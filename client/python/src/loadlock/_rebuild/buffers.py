@@ -26,15 +26,19 @@ class Buffers(Protocol):
     def locate(self, columns: Columns) -> Located:
         """Where each buffer is; RebuildError if one is not where the graph says."""
 
+    def release(self) -> None:
+        """Lets go of memory that reading took; what was written there would be lost."""
+
 
 class Located:
     """Memory, offset and length of every buffer, each proven to lie inside its memory.
 
     Attributes:
         must_copy: The memory may not be written or is used twice, so arrays need their own.
+        only_read: Nobody writes to what is made of it, nor minds where it lies: nothing is copied.
     """
 
-    __slots__ = ("_taken", "lengths", "memories", "must_copy", "offsets")
+    __slots__ = ("_taken", "lengths", "memories", "must_copy", "offsets", "only_read")
 
     def __init__(
         self,
@@ -48,11 +52,17 @@ class Located:
         self.offsets = offsets
         self.lengths = lengths
         self.must_copy = must_copy
+        self.only_read = False
         self._taken = bytearray(len(lengths))
 
-    def take(self, buffer: int) -> bool:
-        """Whether the memory itself may be used: it is ours, and nobody has taken it before."""
-        if self.must_copy or self._taken[buffer]:
+    def take(self, buffer: int, alignment: int) -> bool:
+        """Whether the memory itself may be used by elements that want such an alignment.
+
+        It may if it is ours and nobody has taken it before.
+        """
+        if self.only_read:
+            return True
+        if self.must_copy or self._taken[buffer] or self.offsets[buffer] % alignment:
             return False
         self._taken[buffer] = 1
         return True
@@ -75,6 +85,9 @@ class InlineBuffers:
         _check_lengths(lengths, columns)
         return Located(self._blocks, [0] * len(lengths), lengths, must_copy=True)
 
+    def release(self) -> None:
+        """They stay."""
+
 
 class StreamedBuffers:
     """Buffers that were received into memory of our own."""
@@ -87,6 +100,9 @@ class StreamedBuffers:
         lengths = list(map(len, self._blocks))
         _check_lengths(lengths, columns)
         return Located(self._blocks, [0] * len(lengths), lengths, must_copy=False)
+
+    def release(self) -> None:
+        """They stay."""
 
 
 class MappedBuffers:
@@ -108,6 +124,28 @@ class MappedBuffers:
         return Located(
             memories, columns.buffer_offsets, columns.buffer_lengths, must_copy=_overlap(columns)
         )
+
+    def release(self) -> None:
+        """Pages that were read are read again at their next use."""
+        for memory in self._sources.values():
+            memory.madvise(mmap.MADV_DONTNEED)
+
+
+class OnlyRead:
+    """Buffers of which nothing is copied and nothing written, wherever they lie."""
+
+    def __init__(self, buffers: Buffers) -> None:
+        self._buffers = buffers
+
+    def locate(self, columns: Columns) -> Located:
+        """As those buffers are."""
+        located = self._buffers.locate(columns)
+        located.only_read = True
+        return located
+
+    def release(self) -> None:
+        """Theirs."""
+        self._buffers.release()
 
 
 def _check_lengths(lengths: list[int], columns: Columns) -> None:

@@ -59,6 +59,6 @@ class Blocks:
         if size != located.lengths[buffer]:
             raise RebuildError("malformed graph: a storage does not fill its buffer")
         memory, offset = located.memories[buffer], located.offsets[buffer]
-        if located.take(buffer) and offset % kind.alignment == 0:
+        if located.take(buffer, kind.alignment):
             return Block(kind, memory, offset, size)
         return Block(kind, bytearray(memoryview(memory)[offset : offset + size]), 0, size)
