@@ -66,6 +66,8 @@ ACTIVATIONS = (
     "torch.nn.functional.gelu",
     "torch._C._nn.gelu",
     "torch._C._nn.relu",
+    *(f"torch.nn.functional.{name}" for name in ("elu", "leaky_relu", "sigmoid", "silu", "tanh")),
+    *(f"torch.{name}" for name in ("relu", "sigmoid", "tanh")),
 )
 AT_ACTIVATION = (f"{_LAYER}EncoderLayer.activation", f"{_LAYER}DecoderLayer.activation")
 
