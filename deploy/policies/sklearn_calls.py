@@ -58,6 +58,9 @@ METRICS = "sklearn.metrics._dist_metrics"
 TRIPLET = "sklearn.impute._iterative._ImputerTriplet"
 KD, BALL = "sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"
 
+# Sparse matrices that no estimator holds.
+OTHERS = ("coo", "bsr", "lil", "dok")
+
 FACTORIES = [
     Entry("sklearn.tree._tree.Tree", "FACTORY", "TREE", why="every node proven in range"),
     Entry(f"{KD}.newObj", "FACTORY", "NEW_OBJ", why="KDTree only, indices proven"),
@@ -82,8 +85,8 @@ FACTORIES = [
         Entry(name, "BY_NAME_AND_PARAMS", "SPARSE", why="built by its constructor")
         for name in (
             *SPARSE,
-            *(f"scipy.sparse._coo.coo_{form}" for form in ("matrix", "array")),
-            "scipy.sparse._arrays.coo_array",
+            *(f"scipy.sparse._{kind}.{kind}_{form}" for kind in OTHERS for form in ("matrix", "array")),
+            *(f"scipy.sparse._arrays.{kind}_array" for kind in OTHERS),
         )
     ),
 ]
@@ -138,7 +141,7 @@ ARRAY_FUNCTIONS = (
 FUNCTIONS = [
     *(Entry(name, "NAME", at=UFUNCS_AT, why="ufunc of one argument") for name in UFUNCS),
     *(
-        Entry(name, "NAME", at=UFUNCS_AT, why="of one array; arguments proven by FUNCTION")
+        Entry(name, "NAME", at=("@PARTIAL", *UFUNCS_AT), why="of one array; arguments proven by FUNCTION")
         for name in ARRAY_FUNCTIONS
     ),
 ]

@@ -138,8 +138,9 @@ add(
 )
 add(
     "sklearn.feature_selection._univariate_selection.{SelectFdr,SelectFpr,SelectFwe,GenericUnivariateSelect}",
+    "FUNCTION",
     why="score_func is called by fit only",
-    score_func=Rule([NAME]),
+    score_func=Rule([NAME, OBJECT]),
     **widths("scores_", "pvalues_"),
 )
 CLASSES.entries.append(

@@ -66,6 +66,11 @@ METRICS = {
         "rand_score",
         "v_measure_score",
     ),
+    "cluster._unsupervised": (
+        "calinski_harabasz_score",
+        "davies_bouldin_score",
+        "silhouette_score",
+    ),
     "_scorer": ("negative_likelihood_ratio", "positive_likelihood_ratio"),
 }
 SEARCHES = tuple(
@@ -95,56 +100,103 @@ TRANSFORMER = "sklearn.preprocessing._function_transformer.FunctionTransformer"
 BISECTING = "sklearn.cluster._bisect_k_means.BisectingKMeans"
 HGB = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
 DISCRETE, CONTINUOUS = "scipy.stats._discrete_distns", "scipy.stats._continuous_distns"
-# Distributions that searches draw parameters from, by the class that scipy pickles.
-DISTRIBUTIONS = (
-    *(
-        f"{CONTINUOUS}.{name}_gen"
-        for name in (
-            "uniform",
-            "reciprocal",
-            "norm",
-            "expon",
-            "gamma",
-            "beta",
-            "lognorm",
-            "truncnorm",
-            "triang",
-            "t",
-            "chi2",
-            "halfnorm",
-            "halfcauchy",
-            "cauchy",
-            "laplace",
-            "logistic",
-            "pareto",
-            "powerlaw",
-            "rayleigh",
-            "truncexpon",
-            "weibull_min",
-            "invgamma",
-            "f",
-            "gumbel_r",
-            "gumbel_l",
-            "expon",
-            "loggamma",
-        )
-    ),
-    *(f"{DISCRETE}.{name}_gen" for name in ("randint", "poisson", "binom", "geom", "nbinom", "bernoulli")),
-    f"{DISCRETE}.zipf_gen",
+# Distributions that searches draw parameters from, by the class that scipy pickles: all that scipy
+# makes under the class's name, but those that take arrays of parameters.
+_CONTINUOUS = (
+    "alpha anglit arcsine argus beta betaprime bradford burr burr12 cauchy chi chi2 cosine "
+    "crystalball dgamma dpareto_lognorm dweibull erlang expon exponnorm exponpow exponweib f "
+    "fatiguelife fisk foldcauchy foldnorm gamma gausshyper genexpon genextreme gengamma "
+    "genhalflogistic genhyperbolic geninvgauss genlogistic gennorm genpareto gibrat gompertz "
+    "gumbel_l gumbel_r halfcauchy halfgennorm halflogistic halfnorm hypsecant invgamma invgauss "
+    "invweibull irwinhall jf_skew_t johnsonsb johnsonsu kappa3 kappa4 ksone kstwo kstwobign "
+    "landau laplace laplace_asymmetric levy levy_l loggamma logistic loglaplace lognorm lomax "
+    "maxwell mielke moyal nakagami ncf nct ncx2 norm norminvgauss pareto pearson3 powerlaw "
+    "powerlognorm powernorm rayleigh rdist recipinvgauss reciprocal rel_breitwigner rice "
+    "semicircular skew_norm skewcauchy skewnorm studentized_range t trapezoid triang truncexpon "
+    "truncnorm truncpareto truncweibull_min tukeylambda uniform vonmises wald weibull_max "
+    "weibull_min wrapcauchy "
 )
-DISTRIBUTIONS = tuple(dict.fromkeys(DISTRIBUTIONS))
+_DISCRETE = (
+    "bernoulli betabinom betanbinom binom boltzmann dlaplace geom hypergeom logser nbinom "
+    "nchypergeom_fisher nchypergeom_wallenius nhypergeom planck poisson randint skellam yulesimon "
+    "zipf zipfian "
+)
+CONTINUOUS_DISTRIBUTIONS = tuple(f"{CONTINUOUS}.{name}_gen" for name in _CONTINUOUS.split())
+# Only these are pickled with a method that numpy.vectorize holds.
+DISCRETE_DISTRIBUTIONS = tuple(f"{DISCRETE}.{name}_gen" for name in _DISCRETE.split())
 FROZEN = tuple(f"scipy.stats._distn_infrastructure.rv_{kind}_frozen" for kind in ("continuous", "discrete"))
+
+VECTORIZERS = tuple(
+    f"sklearn.feature_extraction.text.{name}"
+    for name in ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
+)
+# As pickle and getattr name them; each takes the text that it is called with.
+METHODS_OF_STR = ("casefold", "lower", "split", "strip", "upper")
+INTERPOLATION = "scipy.interpolate._interpolate.interp1d"
 
 FUNCTIONS = [
     *(
         Entry(
+            f"builtins.str.{name}",
+            "NAME",
+            at=tuple(
+                f"{cls}.{key}"
+                for cls in VECTORIZERS
+                for key in (("analyzer", "tokenizer") if name == "split" else ("preprocessor",))
+            ),
+            why="of the text that it is called with",
+        )
+        for name in METHODS_OF_STR
+    ),
+    *(
+        Entry(
+            f"{INTERPOLATION}.{name}",
+            "NAME",
+            at=(f"{INTERPOLATION}._call",),
+            why="left out: the constructor finds it again",
+        )
+        for name in (
+            "_call_linear",
+            "_call_linear_np",
+            "_call_nan_spline",
+            "_call_nearest",
+            "_call_previousnext",
+            "_call_spline",
+        )
+    ),
+    *(
+        Entry(
             f"sklearn.metrics.{module}.{name}",
             "NAME",
-            at=("_score_func", *SEARCHED),
+            at=("_score_func", "@PARTIAL", *SEARCHED),
             why="scores predictions; numbers in, a number out",
         )
         for module, names in METRICS.items()
         for name in names
+    ),
+    *(
+        Entry(
+            f"sklearn.metrics.pairwise.{name}",
+            "NAME",
+            at=(
+                *(
+                    f"sklearn.svm._classes.{cls}.kernel"
+                    for cls in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")
+                ),
+                *SEARCHED,
+            ),
+            why="two matrices in, one out, their widths compared",
+        )
+        for name in (
+            "additive_chi2_kernel",
+            "chi2_kernel",
+            "cosine_similarity",
+            "laplacian_kernel",
+            "linear_kernel",
+            "polynomial_kernel",
+            "rbf_kernel",
+            "sigmoid_kernel",
+        )
     ),
     Entry(
         "sklearn.metrics._scorer._passthrough_scorer",
@@ -156,7 +208,7 @@ FUNCTIONS = [
         Entry(
             f"sklearn.feature_selection.{name}",
             "NAME",
-            at=("score_func", *SEARCHED),
+            at=("score_func", "@PARTIAL", *SEARCHED),
             why="called by fit only",
         )
         for name in SELECTIONS
@@ -170,7 +222,12 @@ FUNCTIONS = [
         )
         for name in POOLING
     ),
-    Entry("numpy.clip", "NAME", at=(f"{TRANSFORMER}.func",), why="bounds by number, proven by FUNCTION"),
+    Entry(
+        "numpy.clip",
+        "NAME",
+        at=(f"{TRANSFORMER}.func", "@PARTIAL", *SEARCHED),
+        why="bounds by number, proven by FUNCTION",
+    ),
     *(
         Entry(
             f"sklearn.cluster._kmeans._kmeans_single_{kind}",
@@ -180,7 +237,12 @@ FUNCTIONS = [
         )
         for kind in ("lloyd", "elkan")
     ),
-    Entry("sklearn.utils.validation.check_array", "NAME", at=("@PARTIAL",), why="checks an array"),
+    Entry(
+        "sklearn.utils.validation.check_array",
+        "NAME",
+        at=("@PARTIAL", f"{TRANSFORMER}.func"),
+        why="checks an array",
+    ),
     # A bound method, and what caches one: nothing of it arrives.
     Entry(
         "builtins.getattr",
@@ -188,7 +250,8 @@ FUNCTIONS = [
         at=(
             f"{HGB}Classifier._raw_predict",
             f"{HGB}Regressor._raw_predict",
-            *(f"{name}.{key}" for name in DISTRIBUTIONS for key in ("vecentropy", "generic_moment")),
+            *(f"{name}.vecentropy" for name in DISCRETE_DISTRIBUTIONS),
+            f"{INTERPOLATION}._call",
         ),
         why="left out: the class's own method is found again",
     ),
@@ -201,7 +264,7 @@ FUNCTIONS = [
     Entry(
         "numpy.vectorize",
         "NAME",
-        at=tuple(f"{name}.{key}" for name in DISTRIBUTIONS for key in ("vecentropy", "generic_moment")),
+        at=tuple(f"{name}.vecentropy" for name in DISCRETE_DISTRIBUTIONS),
         why="left out: scipy's own object has it",
     ),
 ]

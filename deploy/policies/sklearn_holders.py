@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from model import Entry, Rule
 from sklearn_calls import LOSS_CLASSES, TRIPLET
-from sklearn_functions import DISTRIBUTIONS, FROZEN, HGB
+from sklearn_functions import CONTINUOUS_DISTRIBUTIONS, DISCRETE_DISTRIBUTIONS, FROZEN, HGB, INTERPOLATION
 from sklearn_terms import (
     BOOL,
     DICT,
@@ -216,14 +216,14 @@ REQUEST, METHOD = (
     f"sklearn.utils._metadata_requests.{name}" for name in ("MetadataRequest", "MethodMetadataRequest")
 )
 SCORER = {
-    "_score_func": Rule([NAME]),
+    "_score_func": Rule([NAME, OBJECT], why="a listed metric, or a partial of one"),
     "_kwargs": Rule([DICT]),
     "_response_method": Rule(
         [STR, TUPLE, LIST], one_of=[repr(name) for name in ("predict", "predict_proba", "decision_function")]
     ),
     "_metadata_request": made(REQUEST),
 }
-add(list(SCORERS), why="a listed metric over listed methods", **SCORER)
+add(list(SCORERS), "FUNCTION", why="a listed metric over listed methods", **SCORER)
 add(
     PASSTHROUGH,
     why="the estimator's own score",
@@ -285,10 +285,12 @@ BY_NAME = [
             name,
             "BY_NAME_AND_PARAMS",
             "DISTRIBUTION",
-            state={key: dropped("scipy's own object has it") for key in ("vecentropy", "generic_moment")},
+            state={"vecentropy": dropped("scipy's own object has it")}
+            if name in DISCRETE_DISTRIBUTIONS
+            else {},
             why="the library's own object of this name; its state is not read",
         )
-        for name in DISTRIBUTIONS
+        for name in (*CONTINUOUS_DISTRIBUTIONS, *DISCRETE_DISTRIBUTIONS)
     ),
     *(
         Entry(
@@ -307,6 +309,22 @@ BY_NAME = [
         why="built by its constructor from knots and coefficients of proven lengths",
     ),
     Entry(
+        INTERPOLATION,
+        "BY_NAME_AND_PARAMS",
+        "INTERP1D",
+        state={"_call": dropped("the constructor finds it again")},
+        why="built by its constructor from places that ascend and as many values",
+    ),
+    *(
+        Entry(
+            f"scipy.spatial.{name}",
+            "BY_NAME_AND_PARAMS",
+            "KD_TREE",
+            why="built by its constructor from points; its nodes are not read",
+        )
+        for name in ("_ckdtree.cKDTree", "_kdtree.KDTree")
+    ),
+    Entry(
         TRIPLET,
         "BY_NAME_AND_PARAMS",
         "IMPUTER_TRIPLET",
@@ -316,7 +334,7 @@ BY_NAME = [
         Entry(name, "BY_NAME_AND_PARAMS", "BUNCH", why="a dict of listed objects or plain values")
         for name in BUNCHES
     ),
-    Entry("functools.partial", "FACTORY", "PARTIAL", why="of check_array alone, with listed keywords"),
+    Entry("functools.partial", "FACTORY", "PARTIAL", why="of a listed function, where that may stand"),
     Entry(
         "numpy.ma.core._mareconstruct",
         "FACTORY",

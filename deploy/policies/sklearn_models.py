@@ -12,6 +12,7 @@ from sklearn_terms import (
     DISTANCE,
     INT,
     LIST,
+    NAME,
     NONE,
     NUMBER,
     OBJECT,
@@ -125,9 +126,8 @@ add(
 add("sklearn.svm._classes.{LinearSVC,LinearSVR}", "LINEAR", why=PLAIN, **LINEAR)
 
 # Support vector machines on libsvm.
-KERNEL = strings("linear", "poly", "rbf", "sigmoid", "precomputed")
 SVM = {
-    "kernel": KERNEL,
+    "kernel": Rule([STR, NAME], why="libsvm's own, or a listed function"),
     "support_vectors_": SPARSE_OR_ARRAY,
     "dual_coef_": SPARSE_OR_ARRAY,
     "_dual_coef_": SPARSE_OR_ARRAY,

@@ -262,7 +262,7 @@ add(
     "sklearn.impute._knn.KNNImputer",
     why="distances and weights by name",
     metric=strings("nan_euclidean"),
-    weights=strings("uniform", "distance"),
+    weights=strings("uniform", "distance", none=True),
     indicator_=any_of("sklearn.impute._base.MissingIndicator"),
     **rows("_fit_X", "_mask_fit_X"),
 )

@@ -111,21 +111,32 @@ add(
 add("sklearn.feature_selection._variance_threshold.VarianceThreshold", why=PLAIN, **widths("variances_"))
 add(
     "sklearn.feature_selection._univariate_selection.{SelectKBest,SelectPercentile}",
+    "FUNCTION",
     why="score_func is called by fit only",
-    score_func=Rule([NAME]),
+    score_func=Rule([NAME, OBJECT]),
     **widths("scores_", "pvalues_"),
 )
 
-# Text.
+# Text. Codecs that take no more time than the text has bytes.
+ENCODINGS = (
+    "utf-8", "utf8", "utf_8", "UTF-8", "UTF8", "utf-8-sig", "utf_8_sig", "utf-16", "utf_16", "UTF-16",
+    "utf-16le", "utf-16-le", "utf-16be", "utf-16-be", "utf-32", "latin-1", "latin1", "latin_1",
+    "Latin-1", "Latin1", "iso-8859-1", "iso8859-1", "iso8859_1", "iso-8859-2", "iso-8859-15", "ISO-8859-1",
+    "ISO-8859-2", "ISO-8859-15", "ascii", "ASCII", "us-ascii", "cp437", "cp850", "cp866", "cp932", "cp949",
+    "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "windows-1250",
+    "windows-1251", "windows-1252", "gbk", "gb2312", "gb18030", "big5", "shift_jis", "shift-jis", "euc_jp",
+    "euc-jp", "euc_kr", "euc-kr", "koi8-r", "koi8_r", "mac_roman",
+)  # fmt: skip
+METHOD = Rule([NONE, NAME], why="a listed method of str")
 PATTERN = Rule([NONE, STR], why="of a grammar that takes no time without end")
 VECTORIZER = {
     "input": strings("content"),
-    "encoding": strings("utf-8", "utf8", "latin-1", "latin1", "ascii", "iso-8859-1", "cp1252", "utf-16"),
+    "encoding": strings(*ENCODINGS),
     "decode_error": strings("strict", "ignore", "replace"),
     "strip_accents": strings("ascii", "unicode", none=True),
-    "analyzer": strings("word", "char", "char_wb"),
-    "preprocessor": Rule([NONE]),
-    "tokenizer": Rule([NONE]),
+    "analyzer": Rule([STR, NAME], why="looked up among three, or a listed method of str"),
+    "preprocessor": METHOD,
+    "tokenizer": METHOD,
     "token_pattern": PATTERN,
     "stop_words": Rule([NONE, STR, LIST]),
     "ngram_range": Rule([TUPLE, LIST]),
@@ -136,7 +147,7 @@ add(
     "sklearn.feature_extraction.text.{CountVectorizer,TfidfVectorizer}",
     "VOCABULARY",
     why="words numbered without a gap; no callables, no paths, known patterns",
-    vocabulary=Rule([NONE, LIST, DICT, SET]),
+    vocabulary=Rule([NONE, LIST, TUPLE, DICT, SET, ARRAY]),
     _tfidf=made("sklearn.feature_extraction.text.TfidfTransformer"),
     **VECTORIZER,
 )

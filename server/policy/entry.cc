@@ -115,6 +115,8 @@ bool IsByName(Schema schema) {
     case Schema::kFrozenDistribution:
     case Schema::kImputerTriplet:
     case Schema::kBunch:
+    case Schema::kInterp1d:
+    case Schema::kKdTree:
       return true;
     default:
       return false;

@@ -69,6 +69,16 @@ absl::StatusOr<std::unique_ptr<const CompiledPolicy>> CompiledPolicy::Compile(v1
     const CompiledEntry* added = policy->entries_.back().get();
     policy->index_.emplace(std::make_pair(added->module(), added->attribute()), added);
   }
+  // What is listed below a listed class is its attribute, not one of a module of its name: pickles
+  // name it as "Class.attribute" of the module. No other name walks attributes.
+  for (const auto& entry : policy->entries_) {
+    const absl::string_view module = entry->module();
+    const size_t dot = module.rfind('.');
+    if (policy->Find(module) == nullptr || dot == absl::string_view::npos) continue;
+    policy->index_.erase(std::make_pair(module, entry->attribute()));
+    const absl::string_view name = entry->name();
+    policy->index_.emplace(std::make_pair(name.substr(0, dot), name.substr(dot + 1)), entry.get());
+  }
   return policy;
 }
 
@@ -81,7 +91,10 @@ const CompiledEntry* CompiledPolicy::Find(absl::string_view module,
 const CompiledEntry* CompiledPolicy::Find(absl::string_view full_name) const {
   const size_t dot = full_name.rfind('.');
   if (dot == absl::string_view::npos) return nullptr;
-  return Find(full_name.substr(0, dot), full_name.substr(dot + 1));
+  const CompiledEntry* found = Find(full_name.substr(0, dot), full_name.substr(dot + 1));
+  const size_t outer = full_name.substr(0, dot).rfind('.');
+  if (found != nullptr || outer == absl::string_view::npos) return found;
+  return Find(full_name.substr(0, outer), full_name.substr(outer + 1));
 }
 
 absl::StatusOr<std::shared_ptr<const PolicySet>> PolicySet::Load(const std::string& dir) {

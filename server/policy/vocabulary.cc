@@ -30,6 +30,8 @@ constexpr std::array kSchemas = {
     Named<Schema>{"MASKED_ARRAY", Schema::kMaskedArray},
     Named<Schema>{"MATRIX", Schema::kMatrix},
     Named<Schema>{"BSPLINE", Schema::kBSpline},
+    Named<Schema>{"INTERP1D", Schema::kInterp1d},
+    Named<Schema>{"KD_TREE", Schema::kKdTree},
     Named<Schema>{"DISTRIBUTION", Schema::kDistribution},
     Named<Schema>{"FROZEN_DISTRIBUTION", Schema::kFrozenDistribution},
     Named<Schema>{"IMPUTER_TRIPLET", Schema::kImputerTriplet},

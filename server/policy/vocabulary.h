@@ -32,7 +32,7 @@ enum class Schema {
   // REWRITTEN: the library's own format, held as a record of proven columns.
   kXgboost,
   kLightgbm,
-  // functools.partial of check_array alone.
+  // functools.partial of a listed function, where that function may stand.
   kPartial,
   // numpy.ma's _mareconstruct, and numpy.matrix over an array.
   kMaskedArray,
@@ -50,6 +50,9 @@ enum class Schema {
   kPath,
   // datetime's datetime, date and timedelta.
   kDateTime,
+  // scipy.interpolate.interp1d; cKDTree and KDTree of scipy.spatial.
+  kInterp1d,
+  kKdTree,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.

@@ -52,13 +52,16 @@ class DroppedNames {
     return entry.trust() == v1::TRUST_FACTORY && entry.schema() != policy::Schema::kLowered;
   }
 
-  // getattr(object, name), as a bound method is pickled: a plain name of one attribute.
-  bool IsPlain(NodeId user) const {
+  // getattr(object, name), as a bound method is pickled, or getattr(its class, name), as a function
+  // of the class: a plain name of one attribute.
+  bool IsPlain(const StateEdge& edge, NodeId user) const {
     if (scope_.view().kind(user) != v1::NODE_KIND_CALL) return true;
     const Sequence args(scope_.view(), Value::Node(scope_.view().operands(user)[1]));
     if (args.size() != 2) return false;
     const auto text = scope_.view().Str(args[1]);
-    return scope_.view().Is(args[0], v1::NODE_KIND_OBJECT) && text &&
+    const bool own_class = scope_.view().Is(args[0], v1::NODE_KIND_GLOBAL) &&
+                           scope_.EntryOfGlobal(args[0].index) == edge.entry;
+    return (own_class || scope_.view().Is(args[0], v1::NODE_KIND_OBJECT)) && text &&
            !absl::StartsWith(*text, "__") && !absl::StrContains(*text, '.');
   }
 
@@ -66,7 +69,11 @@ class DroppedNames {
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
     const std::string& cls = edge.entry->name();
     if (entry != nullptr && entry->MayStandAnywhere() && !used) return;
-    if (entry != nullptr && entry->MayStandAt(cls, edge.key) && (!used || IsPlain(parent))) return;
+    if (entry != nullptr && entry->MayStandAt(cls, edge.key) && (!used || IsPlain(edge, parent))) {
+      return;
+    }
+    // The class of the object itself, of which getattr takes a function.
+    if (entry == edge.entry && !used) return;
     if (entry != nullptr && used && MayBeUsed(parent, *entry)) return;
     const std::string name = scope_.view().FullName(global);
     if (!reported_.insert(name).second) return;

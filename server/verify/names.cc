@@ -195,6 +195,23 @@ class NameChecker {
     return first;
   }
 
+  // What a partial calls may stand where the partial does; its other names are keywords of it,
+  // which its schema judges.
+  bool MayBeCalledThere(NodeId global, NodeId partial) {
+    const View& view = scope_.view();
+    const Sequence args(view, Value::Node(view.operands(partial)[1]));
+    const bool called = args.size() == 1 && view.Is(args[0], v1::NODE_KIND_GLOBAL) &&
+                        view.global_index(args[0].index) == view.global_index(global);
+    if (!called) return true;
+    const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
+    const std::optional<std::vector<Holder>>& holders = places_.HoldersOf(partial);
+    if (!holders || holders->empty()) return false;
+    return std::all_of(holders->begin(), holders->end(), [&](const Holder& holder) {
+      return view.kind(holder.owner) == v1::NODE_KIND_OBJECT &&
+             entry->MayStandAt(view.FullName(view.operands(holder.owner)[0]), holder.key);
+    });
+  }
+
   bool MayHoldNames(const Holder& holder) const {
     if (scope_.view().kind(holder.owner) == v1::NODE_KIND_CALL) return true;
     const policy::CompiledEntry* user = scope_.EntryOfInstance(holder.owner);
@@ -203,15 +220,17 @@ class NameChecker {
            (rule->AllowsKind(v1::VALUE_KIND_LIST) || rule->AllowsKind(v1::VALUE_KIND_DICT));
   }
 
-  Place HeldBy(NodeId global, const Holder& holder) const {
+  Place HeldBy(NodeId global, const Holder& holder) {
     const View& view = scope_.view();
     const policy::CompiledEntry* entry = scope_.EntryOfGlobal(global);
     const policy::CompiledEntry* user = scope_.EntryOfInstance(holder.owner);
     if (view.kind(holder.owner) == v1::NODE_KIND_CALL) {
       if (user == nullptr || user->schema() == policy::Schema::kNone) return {};
       const absl::string_view schema = policy::Name(user->schema());
-      return {absl::StrCat("@", schema), entry != nullptr && entry->MayStandInSchema(schema), false,
-              false};
+      const bool allowed =
+          entry != nullptr && entry->MayStandInSchema(schema) &&
+          (user->schema() != policy::Schema::kPartial || MayBeCalledThere(global, holder.owner));
+      return {absl::StrCat("@", schema), allowed, false, false};
     }
     const std::string cls = view.FullName(view.operands(holder.owner)[0]);
     return {absl::StrCat(cls, ".", holder.key),

@@ -89,8 +89,12 @@ bool Places::Climb(const Parent& parent, std::vector<Holder>* holders,
 
 const std::optional<std::vector<Holder>>& Places::HoldersOf(NodeId container) {
   if (starts_.empty()) FindParents();
-  const auto it = found_.find(container);
-  return it != found_.end() ? it->second : found_.emplace(container, Find(container)).first->second;
+  auto it = found_.find(container);
+  if (it == found_.end()) {
+    using Found = const std::optional<std::vector<Holder>>;
+    it = found_.emplace(container, std::make_unique<Found>(Find(container))).first;
+  }
+  return *it->second;
 }
 
 std::optional<std::vector<Holder>> Places::Find(NodeId container) {
@@ -101,7 +105,7 @@ std::optional<std::vector<Holder>> Places::Find(NodeId container) {
     const NodeId id = up.back();
     up.pop_back();
     if (id == scope_.view().root() || !IsContainer(scope_.view().kind(id))) {
-      // A masked array was pushed by ClimbCall.
+      // A masked array was pushed by ClimbCall, a partial is asked about itself.
       if (id == scope_.view().root() || scope_.view().kind(id) != v1::NODE_KIND_CALL) {
         return std::nullopt;
       }

@@ -3,6 +3,7 @@
 #define LOADLOCK_SERVER_VERIFY_PLACES_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -27,7 +28,7 @@ class Places {
 
   // All that a container hangs from, up through lists, tuples, dict values, arrays of objects and
   // masked arrays. nullopt if one way up ends anywhere else, as at the root.
-  // Found once for each container, however many names it holds.
+  // Found once for each container, however many names it holds. A CALL may be asked about as well.
   const std::optional<std::vector<Holder>>& HoldersOf(NodeId container);
 
  private:
@@ -45,7 +46,8 @@ class Places {
   // Parents of node n: [starts_[n], starts_[n + 1]). Made when first asked for.
   std::vector<uint32_t> starts_;
   std::vector<Parent> parents_;
-  absl::flat_hash_map<NodeId, std::optional<std::vector<Holder>>> found_;
+  // Behind pointers, since more may be found while one of them is in use.
+  absl::flat_hash_map<NodeId, std::unique_ptr<const std::optional<std::vector<Holder>>>> found_;
 };
 
 }  // namespace loadlock::verify

@@ -17,6 +17,8 @@ constexpr size_t kMaxText = 256;
 // Of "{2,16}".
 constexpr int kMaxRepeat = 16;
 constexpr int kMaxBounded = 2;
+// What "|" separates: each is tried at each character of a text.
+constexpr int kMaxAlternatives = 8;
 
 // Reads a pattern from the left.
 class Pattern {
@@ -27,17 +29,36 @@ class Pattern {
     for (const absl::string_view flags : {"(?u)", "(?i)", "(?iu)", "(?ui)"}) {
       if (absl::ConsumePrefix(&rest_, flags)) break;
     }
+    // One group around all of it changes nothing.
+    if (absl::ConsumePrefix(&rest_, "(?:") || absl::ConsumePrefix(&rest_, "(")) {
+      if (!absl::ConsumeSuffix(&rest_, ")")) return false;
+    }
+    for (int i = 0; i < kMaxAlternatives; ++i) {
+      if (!IsRun()) return false;
+      if (rest_.empty()) return true;
+      absl::ConsumePrefix(&rest_, "|");
+    }
+    return false;
+  }
+
+ private:
+  // Up to the end or a '|'.
+  bool IsRun() {
+    endless_ = false;
+    bounded_ = 0;
     absl::ConsumePrefix(&rest_, "\\b");
     bool any = false;
-    while (!rest_.empty()) {
-      if (any && rest_ == "\\b") return true;
+    while (!rest_.empty() && rest_.front() != '|') {
+      if (any && (rest_ == "\\b" || absl::StartsWith(rest_, "\\b|"))) {
+        rest_.remove_prefix(2);
+        return true;
+      }
       if (!Atom() || !Quantifier()) return false;
       any = true;
     }
     return any;
   }
 
- private:
   // A class, an escape or one character.
   bool Atom() {
     const char first = rest_.front();
@@ -46,7 +67,9 @@ class Pattern {
     rest_.remove_prefix(1);
     // The rest of ASCII has a meaning, but for what stands in words.
     return first == '.' || first == '_' || first == '-' || first == '\'' || first == ' ' ||
-           first == '#' || first == '@' || absl::ascii_isalnum(static_cast<unsigned char>(first)) ||
+           first == '#' || first == '@' || first == '!' || first == ',' || first == ';' ||
+           first == ':' || first == '"' || first == '%' || first == '&' || first == '/' ||
+           absl::ascii_isalnum(static_cast<unsigned char>(first)) ||
            static_cast<unsigned char>(first) >= 0x80;
   }
 

@@ -7,7 +7,8 @@ namespace loadlock::verify {
 
 // A regular expression for tokens that takes at most quadratic time: flags, then classes, escapes
 // and plain characters in a row, of which one may repeat without end and two a bounded number of
-// times; \b may stand at both ends. No groups, no alternatives, no look-around.
+// times; \b may stand at both ends. Up to eight such rows separated by "|", and one group around
+// them all. No other groups, no look-around.
 bool IsTokenPattern(absl::string_view pattern);
 
 // What importance_getter may name: "auto", or public attributes in a row that end with coefficients

@@ -1,3 +1,4 @@
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,7 @@ namespace loadlock::pickle {
 namespace {
 
 using graph::Kind;
+using graph::NodeId;
 
 // graph.proto: modules and attributes have at most 512 bytes. The longest of real models has 90.
 constexpr size_t kMaxNameBytes = 512;
@@ -22,6 +24,45 @@ std::string_view AsText(bytes::Bytes raw) {
 std::string FullName(const graph::GlobalUse& use) {
   return absl::StrCat(graph::Quote(use.module, kMaxNameBytes), ".",
                       graph::Quote(use.name, kMaxNameBytes));
+}
+
+// Classes that keep some attributes in slots are pickled with two dicts, of which the second is set
+// attribute by attribute: one dict here. Any other state stays what it is. False if over budget.
+bool MergeSlots(NodeId object, graph::Builder* b, bytes::Budget* budget, NodeId* state) {
+  const NodeId cls = b->edges(object)[graph::kCallee];
+  if (b->kind(cls) != Kind::kGlobal || b->kind(*state) != Kind::kTuple) return true;
+  const graph::GlobalUse& use = b->global(cls);
+  if (use.module != "scipy.interpolate._interpolate" || use.name != "interp1d") return true;
+  const absl::Span<const NodeId> parts = b->edges(*state);
+  if (parts.size() != 2) return true;
+  std::vector<NodeId> pairs;
+  for (const NodeId part : {parts[0], parts[1]}) {
+    if (b->kind(part) != Kind::kDict) return true;
+    const absl::Span<const NodeId> edges = b->edges(part);
+    if (!budget->ChargeHeap(edges.size() * sizeof(NodeId))) return false;
+    pairs.insert(pairs.end(), edges.begin(), edges.end());
+  }
+  *state = b->Dict();
+  b->Extend(*state, pairs);
+  return !b->exhausted();
+}
+
+// getattr(str, "lower") is how a method of str is pickled, which takes the text that it is called
+// with: the name of the method, of those that vectorizers are given. Null for anything else.
+const char* MethodOfStr(const graph::GlobalUse& use, absl::Span<const NodeId> args,
+                        const graph::Builder& b) {
+  constexpr std::array kMethods = {"str.casefold", "str.lower", "str.split", "str.strip",
+                                   "str.upper"};
+  if (use.module != "builtins" || use.name != "getattr" || args.size() != 2 ||
+      b.kind(args[0]) != Kind::kGlobal || b.kind(args[1]) != Kind::kStr) {
+    return nullptr;
+  }
+  const graph::GlobalUse& of = b.global(args[0]);
+  if (of.module != "builtins" || of.name != "str") return nullptr;
+  for (const char* method : kMethods) {
+    if (b.text(args[1]) == std::string_view(method).substr(4)) return method;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -107,6 +148,10 @@ bool Machine::PushCall(NodeId callable, NodeId args) {
   if (const torch::Factory factory = torch::FindFactory(use.module, use.name);
       factory != torch::Factory::kNone) {
     return PushTorch(factory, callable, args);
+  }
+  if (const char* method = MethodOfStr(use, b_.edges(args), b_)) {
+    Push(b_.Global("builtins", method));
+    return CheckBudget();
   }
   if (const Builtin builtin = FindBuiltin(use.module, use.name); builtin != Builtin::kNone) {
     if (PushBuiltin(builtin, b_.edges(args))) return true;
@@ -235,6 +280,7 @@ bool Machine::OpBuild() {
     case Kind::kObject:
     case Kind::kCall:
       FreezeParts(state);
+      if (!MergeSlots(target, &b_, &budget_, &state)) return CheckBudget();
       if (!LowerNative(target, &state)) return false;
       b_.SetObjectEdge(target, graph::kState, state);
       b_.Mark(target, graph::kFlagBuilt);

@@ -25,21 +25,6 @@ bool IsOneOf(absl::Span<const absl::string_view> names, absl::string_view name) 
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool IsArgument(const Scope& scope, absl::string_view key, Value value) {
-  if (IsOneOf(kNumbers, key)) {
-    return scope.view().IsNone(value) || scope.Number(value).has_value();
-  }
-  if (IsOneOf(kTruths, key)) return scope.Bool(value).has_value();
-  if (key == "norm") {
-    const auto text = scope.view().Str(value);
-    return text == "l1" || text == "l2" || text == "max";
-  }
-  if (!IsOneOf(kSmall, key)) return false;
-  const std::optional<int64_t> number = scope.Int(value);
-  return (number && *number >= -kMaxDecimals && *number <= kMaxDecimals) ||
-         (key == "axis" && scope.view().IsNone(value));
-}
-
 Check CheckArguments(const Scope& scope, const Instance& transformer, absl::string_view key) {
   const std::optional<Value> value = transformer.Get(key);
   if (!value || scope.view().IsNone(*value)) return std::nullopt;
@@ -48,7 +33,7 @@ Check CheckArguments(const Scope& scope, const Instance& transformer, absl::stri
   if (arguments.size() == 0) return std::nullopt;
   if (!arguments.str_keys()) return Broken{key, "an argument of a function has no name"};
   for (uint32_t i = 0; i < arguments.size(); ++i) {
-    if (!IsArgument(scope, arguments.str_key(i), arguments.value(i))) {
+    if (!IsFunctionArgument(scope, arguments.str_key(i), arguments.value(i))) {
       return Broken{key, absl::StrCat("a listed function gets bounds, axes and digits as numbers, "
                                       "truths, and no '",
                                       Safe(arguments.str_key(i)), "' like this")};
@@ -80,14 +65,31 @@ double FloatAt(const Array& array, uint64_t i) {
 
 }  // namespace
 
-Check CheckFunction(const Scope& scope, const Instance& transformer) {
-  const std::optional<Value> function = transformer.Get("func");
-  if (function && scope.KindOf(*function) == v1::VALUE_KIND_OBJECT &&
-      !scope.CallOf(*function, policy::Schema::kPartial)) {
-    return Broken{"func", "the function is an object, and no partial of check_array"};
+bool IsFunctionArgument(const Scope& scope, absl::string_view key, Value value) {
+  if (IsOneOf(kNumbers, key)) {
+    return scope.view().IsNone(value) || scope.Number(value).has_value();
   }
-  if (Check broken = CheckArguments(scope, transformer, "kw_args")) return broken;
-  return CheckArguments(scope, transformer, "inv_kw_args");
+  if (IsOneOf(kTruths, key)) return scope.Bool(value).has_value();
+  if (key == "norm") {
+    const auto text = scope.view().Str(value);
+    return text == "l1" || text == "l2" || text == "max";
+  }
+  if (!IsOneOf(kSmall, key)) return false;
+  const std::optional<int64_t> number = scope.Int(value);
+  return (number && *number >= -kMaxDecimals && *number <= kMaxDecimals) ||
+         (key == "axis" && scope.view().IsNone(value));
+}
+
+Check CheckFunction(const Scope& scope, const Instance& holder) {
+  for (const absl::string_view key : {"func", "score_func", "_score_func"}) {
+    const std::optional<Value> function = holder.Get(key);
+    if (function && scope.KindOf(*function) == v1::VALUE_KIND_OBJECT &&
+        !scope.CallOf(*function, policy::Schema::kPartial)) {
+      return Broken{key, "the function is an object, and no partial of a listed one"};
+    }
+  }
+  if (Check broken = CheckArguments(scope, holder, "kw_args")) return broken;
+  return CheckArguments(scope, holder, "inv_kw_args");
 }
 
 Check CheckIsotonic(const Scope& scope, const Instance& model) {

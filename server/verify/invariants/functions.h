@@ -6,10 +6,12 @@
 
 namespace loadlock::verify {
 
-// FunctionTransformer: of objects only check_array's partial is called (names go by their places);
+// What holds a function: of objects only a partial is called (it and names go by their places);
 // arguments are numbers and truths under listed names. `out` and `where` of a ufunc would write
 // into arrays, `dtype` would name a type.
-Check CheckFunction(const Scope& scope, const Instance& transformer);
+Check CheckFunction(const Scope& scope, const Instance& holder);
+// True if it is such an argument.
+bool IsFunctionArgument(const Scope& scope, absl::string_view key, Value value);
 // IsotonicRegression, whose __setstate__ makes an interp1d from its thresholds.
 Check CheckIsotonic(const Scope& scope, const Instance& model);
 // KernelDensity: tree_ has as many columns as there are features.

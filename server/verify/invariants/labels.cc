@@ -1,6 +1,7 @@
 #include "server/verify/invariants/labels.h"
 
 #include <cmath>
+#include <limits>
 
 #include "absl/container/flat_hash_set.h"
 
@@ -59,6 +60,17 @@ bool AreBools(const Array& array) {
   return true;
 }
 
+// Dates and spans; the one that is none is the smallest number, and numpy sorts it last.
+std::optional<Labels> AscendingTimes(const Array& array) {
+  constexpr int64_t kNone = std::numeric_limits<int64_t>::min();
+  for (uint64_t i = 0; i < array.size(); ++i) {
+    const auto time = array.At<int64_t>(i);
+    if (time == kNone && i + 1 != array.size()) return std::nullopt;
+    if (time != kNone && i > 0 && array.At<int64_t>(i - 1) >= time) return std::nullopt;
+  }
+  return Labels{static_cast<int64_t>(array.size()), false};
+}
+
 std::optional<Labels> LabelsOfArray(const Array& array) {
   if (array.rank() != 1 || array.size() < 1 || !array.dtype.native()) return std::nullopt;
   switch (array.dtype.kind) {
@@ -72,6 +84,9 @@ std::optional<Labels> LabelsOfArray(const Array& array) {
       if (array.dtype.itemsize == 4) return AscendingNumbers<float>(array);
       if (array.dtype.itemsize == 8) return AscendingNumbers<double>(array);
       return std::nullopt;
+    case 'M':
+    case 'm':
+      return AscendingTimes(array);
     case 'S':
       return AscendingStrings<uint8_t>(array);
     case 'U':

@@ -6,25 +6,29 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/verify/invariants/sparse_objects.h"
 
 namespace loadlock::verify {
 namespace {
 
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 
-enum class Format { kCsr, kCsc, kCoo, kDia };
+enum class Format { kCsr, kCsc, kCoo, kDia, kBsr, kLil, kDok };
 
 std::optional<Format> FormatOf(absl::string_view class_name) {
   if (absl::StartsWith(class_name, "csr_")) return Format::kCsr;
   if (absl::StartsWith(class_name, "csc_")) return Format::kCsc;
   if (absl::StartsWith(class_name, "coo_")) return Format::kCoo;
   if (absl::StartsWith(class_name, "dia_")) return Format::kDia;
+  if (absl::StartsWith(class_name, "bsr_")) return Format::kBsr;
+  if (absl::StartsWith(class_name, "lil_")) return Format::kLil;
+  if (absl::StartsWith(class_name, "dok_")) return Format::kDok;
   return std::nullopt;
 }
 
 // What scipy writes beside the arrays: flags and caches that the constructor finds out anew.
 bool IsKnownKey(absl::string_view key) {
-  constexpr std::array<absl::string_view, 14> kKeys = {"_shape",
+  constexpr std::array<absl::string_view, 17> kKeys = {"_shape",
                                                        "data",
                                                        "indices",
                                                        "indptr",
@@ -37,7 +41,10 @@ bool IsKnownKey(absl::string_view key) {
                                                        "_has_canonical_format",
                                                        "has_canonical_format",
                                                        "has_sorted_indices",
-                                                       "_is_array"};
+                                                       "_is_array",
+                                                       "rows",
+                                                       "dtype",
+                                                       "_dict"};
   for (const absl::string_view known : kKeys) {
     if (key == known) return true;
   }
@@ -90,13 +97,11 @@ Check CheckPointers(const Array& pointers, int64_t major, int64_t stored) {
   return std::nullopt;
 }
 
-Check CheckCompressed(const Scope& scope, const Instance& matrix, int64_t major, int64_t minor) {
-  const std::optional<Array> data = ArrayAt(scope, matrix, "data");
+// `stored`: how many elements, or blocks of them, there are.
+Check CheckIndices(const Scope& scope, const Instance& matrix, int64_t stored, int64_t major,
+                   int64_t minor) {
   const std::optional<Array> indices = ArrayAt(scope, matrix, "indices");
   const std::optional<Array> pointers = ArrayAt(scope, matrix, "indptr");
-  if (!data || data->rank() != 1 || !IsNumber(*data)) {
-    return Broken{"data", "data is no vector of numbers"};
-  }
   if (!indices || !IsIndex(*indices) || !pointers || !IsIndex(*pointers) ||
       indices->dtype.itemsize != pointers->dtype.itemsize) {
     return Broken{"indices", "indices and indptr are not i4 or i8 vectors of one dtype"};
@@ -104,12 +109,37 @@ Check CheckCompressed(const Scope& scope, const Instance& matrix, int64_t major,
   if (indices->dtype.itemsize == 4 && (major > kMaxInt32 - 1 || minor > kMaxInt32)) {
     return Broken{"_shape", "the shape does not fit the dtype of the indices"};
   }
-  if (!indices->IsVector(data->size())) {
+  if (!indices->IsVector(static_cast<uint64_t>(stored))) {
     return Broken{"indices", "there are not as many indices as elements"};
   }
-  if (Check broken = CheckPointers(*pointers, major, data->shape[0])) return broken;
+  if (Check broken = CheckPointers(*pointers, major, stored)) return broken;
   if (!AllWithin(*indices, minor)) return Broken{"indices", "an index is out of range"};
   return std::nullopt;
+}
+
+Check CheckCompressed(const Scope& scope, const Instance& matrix, int64_t major, int64_t minor) {
+  const std::optional<Array> data = ArrayAt(scope, matrix, "data");
+  if (!data || data->rank() != 1 || !IsNumber(*data)) {
+    return Broken{"data", "data is no vector of numbers"};
+  }
+  return CheckIndices(scope, matrix, data->shape[0], major, minor);
+}
+
+// As csr, of blocks that are all of one size.
+Check CheckBlocks(const Scope& scope, const Instance& matrix, const SparseShape& shape) {
+  const std::optional<Array> data = ArrayAt(scope, matrix, "data");
+  if (!data || data->rank() != 3 || !data->c_order() || !IsNumber(*data)) {
+    return Broken{"data", "data are no blocks of numbers in C order"};
+  }
+  const int64_t height = data->shape[1];
+  const int64_t width = data->shape[2];
+  if (height < 1 || width < 1 || shape.rows % height != 0 || shape.columns % width != 0) {
+    return Broken{"data", "the blocks do not divide the shape"};
+  }
+  if (shape.rows > kMaxInt32 - 1 || shape.columns > kMaxInt32) {
+    return Broken{"_shape", "the shape does not fit the dtype of the indices"};
+  }
+  return CheckIndices(scope, matrix, data->shape[0], shape.rows / height, shape.columns / width);
 }
 
 // row and col, or since scipy 1.13 coords.
@@ -183,7 +213,10 @@ std::optional<SparseShape> SparseShapeOf(const Scope& scope, Value value) {
 
 Check CheckSparse(const Scope& scope, const Instance& matrix) {
   const absl::Span<const uint32_t> operands = scope.view().operands(matrix.node);
+  const std::optional<Format> format = FormatOf(matrix.entry->attribute());
+  if (!format) return Broken{"", "a sparse matrix of a kind that loadlock does not know"};
   for (const size_t part : {1, 3, 4}) {
+    if (part == 4 && format == Format::kDok) continue;
     if (operands[part] != kAbsent && scope.Length(Value::Node(operands[part])) != 0) {
       return Broken{"", "a sparse matrix has no arguments and no items"};
     }
@@ -199,9 +232,7 @@ Check CheckSparse(const Scope& scope, const Instance& matrix) {
     }
   }
   const std::optional<SparseShape> shape = SparseShapeOf(scope, Value::Node(matrix.node));
-  const std::optional<Format> format = FormatOf(matrix.entry->attribute());
   if (!shape) return Broken{"_shape", "_shape is not two sizes"};
-  if (!format) return Broken{"", "a sparse matrix of a kind that loadlock does not know"};
   switch (*format) {
     case Format::kCsr:
       return CheckCompressed(scope, matrix, shape->rows, shape->columns);
@@ -211,6 +242,12 @@ Check CheckSparse(const Scope& scope, const Instance& matrix) {
       return CheckCoordinates(scope, matrix, *shape);
     case Format::kDia:
       return CheckDiagonals(scope, matrix, *shape);
+    case Format::kBsr:
+      return CheckBlocks(scope, matrix, *shape);
+    case Format::kLil:
+      return CheckLists(scope, matrix, *shape);
+    case Format::kDok:
+      return CheckKeys(scope, matrix, *shape);
   }
   return Broken{"", "a sparse matrix of a kind that loadlock does not know"};
 }

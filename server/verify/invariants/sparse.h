@@ -10,7 +10,7 @@
 
 namespace loadlock::verify {
 
-// The state of an OBJECT whose class is a sparse matrix (csr, csc, coo, dia).
+// The state of an OBJECT whose class is a sparse matrix (csr, csc, coo, dia, bsr, lil, dok).
 Check CheckSparse(const Scope& scope, const Instance& matrix);
 
 struct SparseShape {

@@ -40,15 +40,17 @@ class Machine {
 
   Check CheckKernel() {
     const std::optional<Value> kernel = model_.Get("kernel");
-    const auto name = kernel ? scope_.view().Str(*kernel) : std::nullopt;
-    if (!name) return Broken{"kernel", "kernel is no name"};
-    precomputed_ = *name == "precomputed";
+    if (!kernel) return Broken{"kernel", "kernel is missing"};
+    called_ = scope_.KindOf(*kernel) == v1::VALUE_KIND_NAME;
+    precomputed_ = called_ || scope_.view().Str(*kernel) == "precomputed";
     const std::optional<Value> sparse = model_.Get("_sparse");
     const std::optional<bool> is_sparse = sparse ? scope_.Bool(*sparse) : std::nullopt;
     if (!is_sparse) return Broken{"_sparse", "_sparse is missing"};
     sparse_ = *is_sparse;
     const std::optional<Value> features = model_.Get("n_features_in_");
     const std::optional<int64_t> count = features ? scope_.Int(*features) : std::nullopt;
+    // Fit looks at no widths then, and the function compares those that it gets.
+    if (called_ && !features) return std::nullopt;
     if (!count) return Broken{"n_features_in_", "n_features_in_ is missing"};
     features_ = *count;
     return std::nullopt;
@@ -67,12 +69,27 @@ class Machine {
       const std::optional<Value> shape = model_.Get("shape_fit_");
       const Sequence sizes(scope_.view(), shape ? *shape : Value::Node(kAbsent));
       const std::optional<int64_t> rows = sizes.size() == 2 ? scope_.Int(sizes[0]) : std::nullopt;
-      if (!rows || *rows != features_) return Broken{"shape_fit_", "shape_fit_ is not square"};
+      if (!rows || (!called_ && *rows != features_)) {
+        return Broken{"shape_fit_", "shape_fit_ is not square"};
+      }
       limit = *rows;
+      if (Check broken = CheckFitted(*rows, scope_.Int(sizes[1]).value_or(-1))) return broken;
     }
     for (uint64_t i = 0; i < support->size(); ++i) {
       const auto index = support->At<int32_t>(i);
       if (index < 0 || index >= limit) return Broken{"support_", "an index is out of range"};
+    }
+    return std::nullopt;
+  }
+
+  // A function computes the kernel against the rows that fit saw: one column a row.
+  Check CheckFitted(int64_t rows, int64_t columns) const {
+    constexpr absl::string_view kFitted = "_BaseLibSVM__Xfit";
+    if (!called_) return std::nullopt;
+    const std::optional<Array> fitted = ArrayAt(kFitted);
+    if (sparse_ || !fitted || !fitted->dtype.IsFloat64() || !fitted->c_order() ||
+        !fitted->HasShape({rows, columns})) {
+      return Broken{kFitted, "not the f8 matrix of shape_fit_"};
     }
     return std::nullopt;
   }
@@ -198,10 +215,22 @@ class Machine {
   int64_t features_ = 0;
   bool sparse_ = false;
   bool precomputed_ = false;
+  // By a listed function, and so precomputed for libsvm.
+  bool called_ = false;
 };
 
 // No real problem has more; the number of pairs stays far from overflow.
 constexpr uint64_t kMaxClasses = 1 << 20;
+
+// A name that libsvm knows, or that of a function, which CheckNames judges.
+Check CheckKernelName(const Scope& scope, const Instance& model) {
+  const std::optional<Value> kernel = model.Get("kernel");
+  if (!kernel || scope.KindOf(*kernel) == v1::VALUE_KIND_NAME) return std::nullopt;
+  for (const absl::string_view known : {"linear", "poly", "rbf", "sigmoid", "precomputed"}) {
+    if (scope.view().Str(*kernel) == known) return std::nullopt;
+  }
+  return Broken{"kernel", "a kernel that libsvm does not know"};
+}
 
 bool IsFitted(const Instance& model) {
   return model.Has("support_") || model.Has("_dual_coef_") || model.Has("fit_status_");
@@ -210,6 +239,7 @@ bool IsFitted(const Instance& model) {
 }  // namespace
 
 Check CheckSvc(const Scope& scope, const Instance& model) {
+  if (Check broken = CheckKernelName(scope, model)) return broken;
   if (!IsFitted(model)) return std::nullopt;
   const std::optional<Value> classes = model.Get("classes_");
   const std::optional<uint64_t> count = classes ? LabelCount(scope, *classes) : std::nullopt;
@@ -220,6 +250,7 @@ Check CheckSvc(const Scope& scope, const Instance& model) {
 }
 
 Check CheckSvr(const Scope& scope, const Instance& model) {
+  if (Check broken = CheckKernelName(scope, model)) return broken;
   if (!IsFitted(model)) return std::nullopt;
   return Machine(scope, model).Run(2, true);
 }

@@ -10,31 +10,17 @@ constexpr uint32_t kMaxParameters = 8;
 // What SplineTransformer allows, and more than any model has.
 constexpr int64_t kMaxDegree = 64;
 
-Check CheckPlainState(const Scope& scope, const Instance& object) {
-  const absl::Span<const uint32_t> operands = scope.view().operands(object.node);
-  if (operands[1] != kAbsent && scope.Length(Value::Node(operands[1])) != 0) {
-    return Broken{"", "the object is made with arguments"};
-  }
-  if (operands[3] != kAbsent || operands[4] != kAbsent) return Broken{"", "the object has items"};
-  if (operands[2] == kAbsent || !object.state.ok() || object.state.ordered() ||
-      !object.state.str_keys()) {
-    return Broken{"", "the state of the object is no plain dict"};
-  }
-  if (scope.topology().references[operands[2]] != 1) {
-    return Broken{"", "the state of the object is used a second time"};
-  }
-  return std::nullopt;
-}
-
 bool IsFinite(const Scope& scope, Value value) {
   const std::optional<double> number = scope.Number(value);
   return number && std::isfinite(*number);
 }
 
-// "X_gen" is made by the library as X; reciprocal_gen is loguniform too.
+// "X_gen" is made by the library as X; of three classes it makes one by another name.
 bool IsNameOf(absl::string_view cls, absl::string_view name) {
   if (!absl::ConsumeSuffix(&cls, "_gen")) return false;
-  return name == cls || (cls == "reciprocal" && name == "loguniform");
+  if (cls == "skew_norm") return name == "skewnorm";
+  return name == cls || (cls == "reciprocal" && name == "loguniform") ||
+         (cls == "vonmises" && name == "vonmises_line");
 }
 
 // t or _t, c or _c: scipy 1.15 renamed them.
@@ -53,6 +39,22 @@ bool IsAscending(const Array& knots) {
 }
 
 }  // namespace
+
+Check CheckPlainState(const Scope& scope, const Instance& object) {
+  const absl::Span<const uint32_t> operands = scope.view().operands(object.node);
+  if (operands[1] != kAbsent && scope.Length(Value::Node(operands[1])) != 0) {
+    return Broken{"", "the object is made with arguments"};
+  }
+  if (operands[3] != kAbsent || operands[4] != kAbsent) return Broken{"", "the object has items"};
+  if (operands[2] == kAbsent || !object.state.ok() || object.state.ordered() ||
+      !object.state.str_keys()) {
+    return Broken{"", "the state of the object is no plain dict"};
+  }
+  if (scope.topology().references[operands[2]] != 1) {
+    return Broken{"", "the state of the object is used a second time"};
+  }
+  return std::nullopt;
+}
 
 // The state of a distribution is code and caches; the library's own object of the name is taken.
 Check CheckDistribution(const Scope& scope, const Instance& object) {

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 #include <limits>
 
 #include "server/verify/schemas/schemas.h"
@@ -7,29 +5,10 @@
 namespace loadlock::verify {
 namespace {
 
-constexpr absl::string_view kCheckArray = "sklearn.utils.validation.check_array";
-constexpr std::array<absl::string_view, 3> kKeywords = {"dtype", "ensure_all_finite",
-                                                        "force_all_finite"};
 constexpr int64_t kMaxDimensions = 32;
 
 bool IsName(const Scope& scope, Value value, absl::string_view name) {
   return scope.view().Is(value, v1::NODE_KIND_GLOBAL) && scope.view().FullName(value.index) == name;
-}
-
-// A list of types, whose names CheckNames judges, or a truth or text.
-bool IsKeyword(const Scope& scope, absl::string_view key, Value value) {
-  if (key != "dtype") {
-    return scope.Bool(value).has_value() || scope.view().Str(value) == "allow-nan";
-  }
-  const Sequence types(scope.view(), value);
-  if (!types.ok()) return scope.view().IsNone(value);
-  for (uint32_t i = 0; i < types.size(); ++i) {
-    if (!scope.view().Is(types[i], v1::NODE_KIND_GLOBAL) &&
-        scope.KindOf(types[i]) != v1::VALUE_KIND_DTYPE) {
-      return false;
-    }
-  }
-  return true;
 }
 
 // The number of elements of a tuple of sizes; nullopt unless it is one.
@@ -83,33 +62,6 @@ Check CheckMaskedState(const Scope& scope, const Sequence& state) {
 }
 
 }  // namespace
-
-// partial(check_array), then BUILD with (check_array, (), keywords, None or {}).
-Check CheckPartial(const Scope& scope, NodeId call) {
-  const CallParts parts = PartsOf(scope, call);
-  if (parts.has_items || parts.state == kAbsent || parts.args.size() != 1 ||
-      !IsName(scope, parts.args[0], kCheckArray)) {
-    return Broken{"", "a partial function of anything but check_array"};
-  }
-  const Sequence state(scope.view(), Value::Node(parts.state));
-  if (!IsTupleKind(scope.view().kind(parts.state)) || state.size() != 4 ||
-      !IsName(scope, state[0], kCheckArray) || scope.Length(state[1]) != 0) {
-    return Broken{"", "its state is another function or has arguments"};
-  }
-  if (!scope.view().IsNone(state[3]) && scope.Length(state[3]) != 0) {
-    return Broken{"", "its function has attributes"};
-  }
-  const Mapping keywords(scope.view(), state[2]);
-  if (!keywords.ok() || !keywords.str_keys()) return Broken{"", "its keywords are no dict"};
-  for (uint32_t i = 0; i < keywords.size(); ++i) {
-    const absl::string_view key = keywords.str_key(i);
-    if (std::find(kKeywords.begin(), kKeywords.end(), key) == kKeywords.end() ||
-        !IsKeyword(scope, key, keywords.value(i))) {
-      return Broken{"", "a keyword that no model gives to check_array"};
-    }
-  }
-  return std::nullopt;
-}
 
 // _mareconstruct(MaskedArray, ndarray, (0,), b'b'), then BUILD with
 // (1, shape, dtype, fortran, data, mask, fill value).

@@ -51,6 +51,8 @@ Check CheckCall(const Scope& scope, NodeId call) {
     case policy::Schema::kFrozenDistribution:
     case policy::Schema::kImputerTriplet:
     case policy::Schema::kBunch:
+    case policy::Schema::kInterp1d:
+    case policy::Schema::kKdTree:
       break;
   }
   return Broken{"", "this name is never called"};
@@ -70,6 +72,10 @@ Check CheckByName(const Scope& scope, const Instance& object) {
       return CheckImputerTriplet(scope, object);
     case policy::Schema::kBunch:
       return CheckBunch(scope, object);
+    case policy::Schema::kInterp1d:
+      return CheckInterp1d(scope, object);
+    case policy::Schema::kKdTree:
+      return CheckKdTree(scope, object);
     default:
       return Broken{"", "this class is not built by name"};
   }

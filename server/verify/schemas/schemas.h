@@ -27,15 +27,21 @@ Check CheckUnpickledLoss(const Scope& scope, NodeId call);
 Check CheckSgdLoss(const Scope& scope, NodeId call);
 // newObj of a distance (new_obj.cc); trees: invariants/neighbor_tree.h.
 Check CheckNewObj(const Scope& scope, NodeId call);
-// check_array's partial, masked arrays, matrices (numpy.cc).
+// A listed function with keywords (partial.cc).
 Check CheckPartial(const Scope& scope, NodeId call);
+// Masked arrays, matrices (numpy.cc).
 Check CheckMaskedArray(const Scope& scope, NodeId call);
 Check CheckMatrix(const Scope& scope, NodeId call);
 // Objects built by scipy's and scikit-learn's constructors (distributions.cc).
+// What these objects have in common: no arguments, no items, one dict of their own as state.
+Check CheckPlainState(const Scope& scope, const Instance& object);
 Check CheckDistribution(const Scope& scope, const Instance& object);
 Check CheckFrozenDistribution(const Scope& scope, const Instance& object);
 Check CheckBSpline(const Scope& scope, const Instance& object);
 Check CheckImputerTriplet(const Scope& scope, const Instance& object);
+// interp1d, cKDTree and KDTree (scipy.cc).
+Check CheckInterp1d(const Scope& scope, const Instance& object);
+Check CheckKdTree(const Scope& scope, const Instance& object);
 // Bunch(), then SETITEMS: a dict whose items are attributes too (bunch.cc).
 Check CheckBunch(const Scope& scope, const Instance& object);
 // pathlib and datetime (python.cc).

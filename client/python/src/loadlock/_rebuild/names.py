@@ -45,6 +45,12 @@ _CLASS_VALUES = {
 }
 
 
+# Methods of str that a vectorizer may call; the only attributes of attributes.
+_METHODS_OF_STR = {
+    f"str.{name}": getattr(str, name) for name in ("casefold", "lower", "split", "strip", "upper")
+}
+
+
 class Name(NamedTuple):
     """A name, not (yet) imported."""
 
@@ -88,7 +94,8 @@ class Names:
             trust = self.trust(name)
             if trust != k.TRUST_NAME and not (trust == k.TRUST_NEW_DICT and name in _CLASS_VALUES):
                 raise RebuildError(f"{name} may not stand as a value")
-            self._values[name] = import_name(name)
+            method = _METHODS_OF_STR.get(name.name) if name.module == "builtins" else None
+            self._values[name] = method or import_name(name)
         return self._values[name]
 
     def new_class(self, name: Name) -> type:

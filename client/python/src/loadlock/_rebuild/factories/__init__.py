@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from loadlock._errors import RebuildError
 from loadlock._rebuild import kinds as k
-from loadlock._rebuild.factories import builtin, lightgbm, scientific, sklearn, standard, xgboost
+from loadlock._rebuild.factories import (
+    builtin,
+    lightgbm,
+    scientific,
+    sklearn,
+    spatial,
+    standard,
+    xgboost,
+)
 from loadlock._rebuild.factories.call import Factory
 from loadlock._rebuild.names import Name, Names
 
@@ -18,7 +26,7 @@ _CALLS: dict[Name, Factory] = {
     **sklearn.CALLS,
     **standard.CALLS,
 }
-_OBJECTS: dict[Name, Factory] = {**scientific.OBJECTS, **sklearn.OBJECTS}
+_OBJECTS: dict[Name, Factory] = {**scientific.OBJECTS, **sklearn.OBJECTS, **spatial.OBJECTS}
 # Classes that hold a model in their library's own format: written anew, or not made at all.
 _NATIVE: dict[Name, Factory] = {**xgboost.NATIVE, **lightgbm.NATIVE}
 

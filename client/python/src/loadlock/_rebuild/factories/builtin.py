@@ -14,6 +14,10 @@ _DEFAULTS: dict[str, type] = {kind.__name__: kind for kind in (list, dict, int, 
 _CHECK_ARRAY = Name("sklearn.utils.validation", "check_array")
 # Parameters of check_array that a HistGradientBoosting model fixes; none of them is a callable.
 _CHECK_ARRAY_PARAMETERS = {"dtype", "ensure_all_finite", "force_all_finite"}
+# Whose functions a partial may be of; which of them and with which keywords, the daemon has proven.
+_MODULES = ("numpy", "sklearn.feature_selection", "sklearn.metrics", "sklearn.preprocessing._data")
+# Keywords of ufuncs that would write into an array or name a type, and processes to start.
+_NEVER = {"out", "where", "signature", "extobj", "n_jobs"}
 
 
 def defaultdict(call: Call) -> Any:
@@ -62,18 +66,25 @@ def deque(call: Call) -> Any:
 
 
 def partial(call: Call) -> Any:
-    """Of check_array only, then the state (check_array, (), keywords, None)."""
+    """Of one function, then the state (function, (), keywords, None)."""
     call.only(state=True)
     call.arity(1)
-    if call.args[0] != _CHECK_ARRAY or type(call.state) is not tuple or len(call.state) != 4:
-        raise call.fail("not a partial of check_array")
+    name = call.args[0]
+    if type(name) is not Name or type(call.state) is not tuple or len(call.state) != 4:
+        raise call.fail("not a partial of a function")
     function, args, keywords, attributes = call.state
-    check_array = import_name(_CHECK_ARRAY)
-    if function is not check_array or args != () or attributes not in (None, {}):
-        raise call.fail("not a partial of check_array")
-    if type(keywords) is not dict or not keywords.keys() <= _CHECK_ARRAY_PARAMETERS:
+    listed = any(f"{name.module}.".startswith(f"{module}.") for module in _MODULES)
+    if name != _CHECK_ARRAY and (not listed or isinstance(function, type)):
+        raise call.fail("not a partial of a listed function")
+    if function is not import_name(name) or args != () or attributes not in (None, {}):
+        raise call.fail("not a partial of that function")
+    if type(keywords) is not dict or not all(type(key) is str for key in keywords):
         raise call.fail("parameters")
-    return functools.partial(check_array, **keywords)
+    if keywords.keys() & _NEVER or (
+        name == _CHECK_ARRAY and not keywords.keys() <= _CHECK_ARRAY_PARAMETERS
+    ):
+        raise call.fail("parameters")
+    return functools.partial(function, **keywords)
 
 
 CALLS: dict[Name, Factory] = {

@@ -161,7 +161,8 @@ def distribution(call: Call) -> Any:
 
 
 def _distribution_names(cls: str) -> tuple[str, ...]:
-    return ("reciprocal", "loguniform") if cls == "reciprocal_gen" else (cls.removesuffix("_gen"),)
+    """As scipy calls its objects of the class; most have the name of the class."""
+    return _OTHER_NAMES.get(cls, (cls.removesuffix("_gen"),))
 
 
 def frozen_distribution(call: Call) -> Any:
@@ -205,6 +206,11 @@ _SPARSE_MODULES = {
     "bsr": ("scipy.sparse._bsr", "scipy.sparse._arrays", "scipy.sparse.bsr"),
     "coo": ("scipy.sparse._coo", "scipy.sparse._arrays", "scipy.sparse.coo"),
     "dia": ("scipy.sparse._dia", "scipy.sparse._arrays", "scipy.sparse.dia"),
+}
+_OTHER_NAMES = {
+    "reciprocal_gen": ("reciprocal", "loguniform"),
+    "skew_norm_gen": ("skewnorm",),
+    "vonmises_gen": ("vonmises", "vonmises_line"),
 }
 _FROZEN = ("rv_continuous_frozen", "rv_discrete_frozen")
 _DISTRIBUTION_MODULES = ("scipy.stats._continuous_distns", "scipy.stats._discrete_distns")
