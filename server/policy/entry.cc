@@ -102,6 +102,10 @@ bool IsByName(Schema schema) {
     case Schema::kFrozenDistribution:
     case Schema::kImputerTriplet:
     case Schema::kBunch:
+    case Schema::kUuid:
+    case Schema::kChainMap:
+    case Schema::kSeries:
+    case Schema::kNamedTuple:
       return true;
     default:
       return false;
@@ -289,7 +293,11 @@ bool CompiledEntry::MayStandAnywhere() const {
 }
 
 bool CompiledEntry::StandsInResults() const {
-  if (trust() == v1::TRUST_FACTORY) return schema() != Schema::kLowered;
+  if (trust() == v1::TRUST_FACTORY) {
+    // A generator's seed sequence is left out of its node, and numpy.record is a dtype's argument.
+    return schema() != Schema::kLowered && schema() != Schema::kSeedSequence &&
+           schema() != Schema::kRecords;
+  }
   if (trust() != v1::TRUST_NAME) return true;
   return !at_.empty() && std::all_of(at_.begin(), at_.end(), [](absl::string_view at) {
     return absl::StrContains(at, ".");
