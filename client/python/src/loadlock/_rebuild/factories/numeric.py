@@ -70,9 +70,11 @@ def series(call: Call) -> Any:
     cls = import_name(Name("numpy.polynomial", call.name.name))
     symbol = _symbol(call, state.get("_symbol", state.get("symbol", "x")))
     # Since numpy 1.24.
-    if "symbol" in inspect.signature(cls).parameters:
-        return cls(coefficients, domain, window, symbol=symbol)
-    return cls(coefficients, domain, window)
+    named = "symbol" in inspect.signature(cls).parameters
+    made = cls(coefficients, domain, window, **({"symbol": symbol} if named else {}))
+    # The constructor makes floats of what some versions keep as integers.
+    made.domain, made.window = domain, window
+    return made
 
 
 def _array(call: Call) -> np.ndarray[Any, Any]:
