@@ -39,8 +39,7 @@ ARGUMENTS = (
     "numpy.random._sfc64.SFC64",
     "numpy.random.mtrand.RandomState",
     "numpy.random._generator.Generator",
-    "numpy.random.bit_generator.SeedSequence",
-    "numpy.random.bit_generator.__pyx_unpickle_SeedSequence",
+    "numpy.memmap",
     "builtins.tuple",
     "builtins.Ellipsis",
     "builtins.NotImplemented",
@@ -88,6 +87,49 @@ CONTAINERS = {
     "collections.deque": "DEQUE",
 }
 
+# Values of Python that are kept beside models.
+VALUES = {
+    "decimal.Decimal": ("EXACT_NUMBER", "digits of a bounded number"),
+    "fractions.Fraction": ("EXACT_NUMBER", "digits of a bounded number"),
+    **{
+        f"ipaddress.{version}{what}": ("IP_ADDRESS", "a bounded integer or text")
+        for version in ("IPv4", "IPv6")
+        for what in ("Address", "Network", "Interface")
+    },
+    "re._compile": ("PATTERN", "compiled again; a search takes no more than the square of its text"),
+    "types.SimpleNamespace": ("NAMESPACE", "attributes that Python gives no meaning; in no estimator"),
+}
+SEEDS = "numpy.random.bit_generator"
+RECORDS = ("numpy.recarray", "numpy.rec.recarray", "numpy.core.records.recarray",
+           "numpy._core.records.recarray", "numpy.record", "numpy.void")  # fmt: skip
+SERIES = {
+    "polynomial": "Polynomial",
+    "chebyshev": "Chebyshev",
+    "legendre": "Legendre",
+    "hermite": "Hermite",
+    "hermite_e": "HermiteE",
+    "laguerre": "Laguerre",
+}
+RESULTS = ("EigResult", "EighResult", "QRResult", "SlogdetResult", "SVDResult")
+# Built by their constructors; of the file only what is proven is read.
+BY_NAME = {
+    "uuid.UUID": ("UUID", "one integer of 128 bits"),
+    "collections.ChainMap": ("CHAIN_MAP", "a list of dicts"),
+    **dict.fromkeys(
+        ("numpy.poly1d", "numpy.lib.polynomial.poly1d",
+         *(f"numpy.polynomial.{module}.{name}" for module, name in SERIES.items())),
+        ("SERIES", "vectors of numbers"),
+    ),
+    **{
+        f"numpy.linalg.{module}.{name}": ("NAMED_TUPLE", "a tuple of arrays")
+        for module in ("linalg", "_linalg")
+        for name in RESULTS
+    },
+}  # fmt: skip
+# Of no behaviour: bags of checkpoints hold them too.
+BAGGED = (*VALUES, *BY_NAME, *RECORDS, f"{SEEDS}.__pyx_unpickle_SeedSequence", "numpy.matrix",
+          "numpy.ma.core._mareconstruct")  # fmt: skip
+
 POLICY = Policy(
     name="numpy",
     description="Plain Python values, numpy arrays and random generators, joblib's arrays.",
@@ -104,6 +146,12 @@ POLICY = Policy(
         *(Entry(name, "NAME", at=("dtype", "@DEFAULTDICT", *SELECTED), why="type") for name in BOTH),
         *(Entry(name, "NAME", at=("@DEFAULTDICT",), why="makes an empty one") for name in FACTORIES),
         *(Entry(name, "FACTORY", schema, why="keys plain") for name, schema in CONTAINERS.items()),
+        *(Entry(name, "FACTORY", schema, why=why) for name, (schema, why) in VALUES.items()),
+        *(Entry(name, "BY_NAME_AND_PARAMS", schema, why=why) for name, (schema, why) in BY_NAME.items()),
+        *(Entry(name, "FACTORY", "RECORDS", why="a view of a proven array") for name in RECORDS),
+        Entry(f"{SEEDS}.__pyx_unpickle_SeedSequence", "FACTORY", "SEED_SEQUENCE", why="of its integers anew"),
+        Entry(f"{SEEDS}.SeedSequence", "NAME", at=("@SEED_SEQUENCE",), why="argument of its unpickling"),
+        Entry("numpy.ma.core.MaskedConstant", "FACTORY", "MASKED_ARRAY", why="numpy's own one"),
         *(Entry(f"pathlib.{name}", "FACTORY", "PATH", why="parts only, as a pure path") for name in PATHS),
         *(Entry(f"datetime.{name}", "FACTORY", "DATETIME", why="fields in range") for name in TIMES),
     ],

@@ -153,6 +153,7 @@ BAG = Rule(
         *(f"pathlib.{name}" for name in rules_numpy.PATHS),
         *(f"datetime.{name}" for name in rules_numpy.TIMES),
         *(f"torch.{name}" for name in (*_DTYPES, *_LAYOUTS)),
+        *rules_numpy.BAGGED,
     ),
     why="checkpoints keep what a script was called with",
 )

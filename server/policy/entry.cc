@@ -117,6 +117,10 @@ bool IsByName(Schema schema) {
     case Schema::kBunch:
     case Schema::kInterp1d:
     case Schema::kKdTree:
+    case Schema::kUuid:
+    case Schema::kChainMap:
+    case Schema::kSeries:
+    case Schema::kNamedTuple:
       return true;
     default:
       return false;
@@ -321,7 +325,11 @@ bool CompiledEntry::MayStandAnywhere() const {
 }
 
 bool CompiledEntry::StandsInResults() const {
-  if (trust() == v1::TRUST_FACTORY) return schema() != Schema::kLowered;
+  if (trust() == v1::TRUST_FACTORY) {
+    // A generator's seed sequence is left out of its node, and numpy.record is a dtype's argument.
+    return schema() != Schema::kLowered && schema() != Schema::kSeedSequence &&
+           schema() != Schema::kRecords;
+  }
   if (trust() != v1::TRUST_NAME) return true;
   const auto elsewhere = [](absl::string_view at) { return !absl::StrContains(at, "."); };
   return proto_->at_size() > 0 && !AnyPlace(elsewhere);

@@ -38,6 +38,16 @@ constexpr std::array kSchemas = {
     Named<Schema>{"BUNCH", Schema::kBunch},
     Named<Schema>{"PATH", Schema::kPath},
     Named<Schema>{"DATETIME", Schema::kDateTime},
+    Named<Schema>{"EXACT_NUMBER", Schema::kExactNumber},
+    Named<Schema>{"UUID", Schema::kUuid},
+    Named<Schema>{"IP_ADDRESS", Schema::kIpAddress},
+    Named<Schema>{"PATTERN", Schema::kPattern},
+    Named<Schema>{"NAMESPACE", Schema::kNamespace},
+    Named<Schema>{"CHAIN_MAP", Schema::kChainMap},
+    Named<Schema>{"SEED_SEQUENCE", Schema::kSeedSequence},
+    Named<Schema>{"SERIES", Schema::kSeries},
+    Named<Schema>{"RECORDS", Schema::kRecords},
+    Named<Schema>{"NAMED_TUPLE", Schema::kNamedTuple},
 };
 
 constexpr std::array kInvariants = {

@@ -53,6 +53,26 @@ enum class Schema {
   // scipy.interpolate.interp1d; cKDTree and KDTree of scipy.spatial.
   kInterp1d,
   kKdTree,
+  // decimal.Decimal and fractions.Fraction, by their digits.
+  kExactNumber,
+  // uuid.UUID, by its integer.
+  kUuid,
+  // ipaddress: addresses by their integers, networks and interfaces by their texts.
+  kIpAddress,
+  // A compiled regular expression whose search takes no more than the square of the text's length.
+  kPattern,
+  // types.SimpleNamespace: a dict whose items are attributes.
+  kNamespace,
+  // collections.ChainMap over dicts.
+  kChainMap,
+  // numpy.random.SeedSequence, by its entropy.
+  kSeedSequence,
+  // numpy.poly1d and the series of numpy.polynomial, by their coefficients.
+  kSeries,
+  // numpy.recarray over an array; numpy.record and numpy.void over an array of one item.
+  kRecords,
+  // Named tuples that numpy.linalg gives.
+  kNamedTuple,
 };
 
 // What must hold for a fitted instance over its state, what it holds, and its buffers.

@@ -10,6 +10,7 @@
 #include "server/verify/dropped_names.h"
 #include "server/verify/general_rules.h"
 #include "server/verify/places.h"
+#include "server/verify/schemas/schemas.h"
 
 namespace loadlock::verify {
 namespace {
@@ -256,10 +257,11 @@ class NameChecker {
            place == "@PYX_UNPICKLE_LOSS";
   }
 
-  // What a defaultdict makes for a missing key; as callees the names are lowered.
+  // What a defaultdict makes for a missing key, always empty (schemas/containers.cc says which); as
+  // callees the names are lowered, or containers themselves.
   static bool IsDefaultOfDict(const policy::CompiledEntry* entry, absl::string_view place) {
     return entry != nullptr && place == "@DEFAULTDICT" &&
-           (entry->name() == "collections.OrderedDict" || entry->name() == "builtins.set");
+           MakesEmptyValue(entry->module(), entry->attribute());
   }
 
   void CheckValue(NodeId global, NodeId parent, uint32_t index) {

@@ -63,7 +63,12 @@ bool HoldsNoMethod(const CompiledRule& rule) {
 }  // namespace
 
 StateChecker::StateChecker(const Scope* scope, Findings* findings, std::vector<Edit>* edits)
-    : scope_(*scope), findings_(findings), edits_(edits) {}
+    : scope_(*scope), findings_(findings), edits_(edits) {
+  for (const v1::Global& global : scope_.view().graph().globals()) {
+    const policy::CompiledEntry* entry = scope_.policy().Find(global.module(), global.name());
+    has_bags_ = has_bags_ || (entry != nullptr && entry->schema() == policy::Schema::kNamespace);
+  }
+}
 
 bool StateChecker::Refuse(const Instance& object, absl::string_view rule_id, absl::string_view key,
                           std::string message) {
@@ -289,6 +294,24 @@ std::string StateChecker::WhyNotClasses(const CompiledRule& rule, Value value) {
   return "";
 }
 
+bool StateChecker::HoldsBag(Value value) const {
+  std::vector<NodeId> stack = {value.index};
+  absl::flat_hash_set<NodeId> seen = {value.index};
+  while (has_bags_ && !stack.empty()) {
+    const NodeId id = stack.back();
+    stack.pop_back();
+    if (scope_.CallOf(Value::Node(id), policy::Schema::kNamespace)) return true;
+    // An object's own state has been asked.
+    if (scope_.view().kind(id) == v1::NODE_KIND_OBJECT) continue;
+    const Children children = scope_.view().children(id);
+    if (!scope_.view().Spend(1 + children.count)) return true;
+    for (uint32_t i = 0; i < children.count; ++i) {
+      if (children[i] != kAbsent && seen.insert(children[i]).second) stack.push_back(children[i]);
+    }
+  }
+  return false;
+}
+
 // An instance may stand only where a rule of the class speaks of one.
 bool StateChecker::CheckInstances(const Instance& object, const CompiledRule* rule,
                                   absl::string_view key, Value value) {
@@ -296,10 +319,18 @@ bool StateChecker::CheckInstances(const Instance& object, const CompiledRule* ru
   const bool instance = scope_.KindOf(value) == v1::VALUE_KIND_OBJECT ||
                         scope_.topology().holds_instance[value.index] != 0;
   if (!instance) return true;
+  bool named = false;
   for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
     const bool speaks = each->kinds != 0 ? each->AllowsKind(v1::VALUE_KIND_OBJECT)
                                          : !each->proto->classes().empty();
     if (!speaks) rule = nullptr;
+    named = named || !each->proto->classes().empty();
+  }
+  if (rule != nullptr && !named && HoldsBag(value)) {
+    return Refuse(object, "STATE_RULE", key,
+                  absl::StrCat("'", Safe(key),
+                               "' holds a namespace, whose attributes would be taken "
+                               "for those of a listed class"));
   }
   if (rule != nullptr) return true;
   return Refuse(object, "STATE_RULE", key,

@@ -32,6 +32,8 @@ class StateChecker {
   std::string WhyNotInBounds(const policy::CompiledRule& rule, Value value) const;
   std::string WhyNotArray(const Instance& object, const v1::ArrayRule& rule, Value value) const;
   std::string WhyNotClasses(const policy::CompiledRule& rule, Value value);
+  // A bag, whose attributes are the artifact's, in the value or in containers below it.
+  bool HoldsBag(Value value) const;
   bool CheckInstances(const Instance& object, const policy::CompiledRule* rule,
                       absl::string_view key, Value value);
   bool CheckRequired(const Instance& object);
@@ -41,6 +43,7 @@ class StateChecker {
               std::string message);
 
   const Scope& scope_;
+  bool has_bags_ = false;
   Findings* findings_;
   std::vector<Edit>* edits_;
 };

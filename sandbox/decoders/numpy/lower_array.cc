@@ -17,12 +17,6 @@ constexpr uint64_t kAlignment = 64;
 // A page of items is swapped at a time.
 constexpr size_t kSwapChunk = 4096;
 
-bool IsGlobal(const graph::Builder& b, graph::NodeId node, std::string_view module,
-              std::string_view name) {
-  return b.kind(node) == Kind::kGlobal && b.global(node).module == module &&
-         b.global(node).name == name;
-}
-
 }  // namespace
 
 // _reconstruct(ndarray, (0,), b'b'): an empty array whose BUILD sets everything. Without BUILD it
@@ -36,11 +30,15 @@ graph::NodeId Lowering::Reconstruct(absl::Span<const NodeId> args) {
                     (b_.kind(args[2]) == Kind::kBytes && b_.buffer(args[2]).data.size() == 1 &&
                      b_.buffer(args[2]).data[0] == 'b');
   if (!is_b) return Fail("SCHEMA", "_reconstruct is called with other arguments than numpy writes");
-  if (IsGlobal(b_, args[0], "numpy", "matrix")) return b_.Pending(kMatrix, {args[0]});
-  if (!IsGlobal(b_, args[0], "numpy", "ndarray")) {
-    return Fail("SCHEMA", "subclasses of ndarray but matrix (recarray, ...) are not supported");
+  const ArrayClass cls =
+      b_.kind(args[0]) == Kind::kGlobal ? FindArrayClass(b_.global(args[0])) : ArrayClass::kOther;
+  if (cls == ArrayClass::kOther) {
+    return Fail("SCHEMA",
+                "subclasses of ndarray but matrix, recarray and memmap are not supported; save "
+                "numpy.asarray(array)");
   }
-  return b_.Pending(kArray, {});
+  if (cls == ArrayClass::kPlain) return b_.Pending(kArray, {});
+  return b_.Pending(kSubclass, {args[0]});
 }
 
 bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data, uint64_t* offset) {
@@ -147,12 +145,14 @@ bool Lowering::BuildArray(NodeId node, NodeId state_tuple) {
   return true;
 }
 
-// A call of numpy.matrix with its array, which is how a graph holds one.
-bool Lowering::BuildMatrix(NodeId node, NodeId state) {
+// A call of the class with its array, which is how a graph holds one.
+bool Lowering::BuildSubclass(NodeId node, NodeId state) {
   const NodeId cls = b_.edges(node)[0];
   const NodeId array = b_.Pending(kArray, {});
   if (!BuildArray(array, state)) return false;
-  if (b_.kind(array) != Kind::kNdArray) return Refuse("DTYPE", "a matrix of objects");
+  if (b_.kind(array) != Kind::kNdArray) {
+    return Refuse("DTYPE", "a matrix or recarray of objects");
+  }
   b_.Become(node, b_.Call(cls, b_.Tuple({array})));
   return true;
 }
@@ -187,12 +187,21 @@ graph::NodeId Lowering::Scalar(absl::Span<const NodeId> args) {
     return Fail("SCHEMA", "scalar is called with other arguments than (dtype, bytes)");
   }
   if (!UseDtype(args[0], false)) return graph::kNoNode;
-  if (b_.kind(args[0]) != Kind::kDtype) return Fail("DTYPE", "record scalars are not supported");
-  const graph::Buffer& raw = b_.buffer(args[1]);
-  if (raw.data.size() != raw.length || raw.length != ItemSize(b_, args[0])) {
+  const graph::Buffer raw = b_.buffer(args[1]);
+  if (raw.length != ItemSize(b_, args[0])) {
     return Fail("ARRAY_BOUNDS", "a scalar's bytes are not exactly one item");
   }
+  if (b_.kind(args[0]) == Kind::kDtypeRecord) return RecordScalar(args[0], raw);
+  if (raw.data.size() != raw.length) return Fail("ARRAY_BOUNDS", "a scalar is too large");
   return b_.Scalar(args[0], raw.data);
+}
+
+// One item with fields: a call of its class with an array without dimensions.
+graph::NodeId Lowering::RecordScalar(NodeId dtype, const graph::Buffer& raw) {
+  const NodeId array = ArrayOver(dtype, b_.Tuple({}), false, raw);
+  if (array == graph::kNoNode) return graph::kNoNode;
+  const NodeId cls = b_.Global("numpy", record_dtypes_.contains(dtype) ? "record" : "void");
+  return b_.Call(cls, b_.Tuple({array}));
 }
 
 }  // namespace loadlock::numpy

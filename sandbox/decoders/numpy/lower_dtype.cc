@@ -27,8 +27,12 @@ bool IsOne(const graph::Builder& b, graph::NodeId node) {
 
 // numpy.dtype(typestr, align=False, copy=True)
 graph::NodeId Lowering::Dtype(absl::Span<const NodeId> args) {
-  if (args.size() != 3 || b_.kind(args[0]) != Kind::kStr || !IsZero(b_, args[1]) ||
-      !IsOne(b_, args[2])) {
+  const bool typed = args.size() == 3 && IsZero(b_, args[1]) && IsOne(b_, args[2]);
+  if (typed && b_.kind(args[0]) == Kind::kGlobal && b_.global(args[0]).module == "numpy" &&
+      b_.global(args[0]).name == "record") {
+    return b_.Pending(kRecordDtype, {});
+  }
+  if (!typed || b_.kind(args[0]) != Kind::kStr) {
     return Fail("DTYPE", "numpy.dtype is called with other arguments than (str, False, True)");
   }
   const std::optional<numpy::Dtype> dtype = ParseTypestr(b_.text(args[0]));
@@ -50,20 +54,47 @@ bool Lowering::UseDtype(NodeId node, bool allow_objects) {
   return true;
 }
 
-// (3 or 4, order, subarray, names, fields, elsize, alignment, flags[, metadata])
-bool Lowering::BuildDtype(NodeId node, NodeId state_tuple) {
-  if (b_.Has(node, graph::kFlagFrozen)) {
-    return Refuse("STATE_RULE", "the state of a dtype is set after the dtype was used");
+std::vector<graph::NodeId> Lowering::DtypeState(NodeId state_tuple) {
+  if (b_.kind(state_tuple) != Kind::kTuple) {
+    Fail("DTYPE", "a dtype's state is no tuple");
+    return {};
   }
-  if (b_.kind(state_tuple) != Kind::kTuple) return Refuse("DTYPE", "a dtype's state is no tuple");
   const absl::Span<const NodeId> view = b_.edges(state_tuple);
   const std::vector<NodeId> state(view.begin(), view.end());
   if (state.size() < 8 || state.size() > 9 || b_.kind(state[0]) != Kind::kInt ||
       (b_.int_value(state[0]) != 3 && b_.int_value(state[0]) != 4) ||
       b_.kind(state[1]) != Kind::kStr || b_.kind(state[5]) != Kind::kInt) {
-    return Refuse("DTYPE", "a dtype's state is not numpy's version 3 or 4");
+    Fail("DTYPE", "a dtype's state is not numpy's version 3 or 4");
+    return {};
   }
-  if (b_.kind(state[2]) != Kind::kNone) return Refuse("DTYPE", "subarray dtypes are not supported");
+  if (b_.kind(state[2]) != Kind::kNone) {
+    Fail("DTYPE", "subarray dtypes are not supported");
+    return {};
+  }
+  return state;
+}
+
+// numpy.record over fields.
+bool Lowering::BuildRecordDtype(NodeId node, NodeId state_tuple) {
+  const std::vector<NodeId> state = DtypeState(state_tuple);
+  if (state.empty()) return false;
+  if (b_.text(state[1]) != "|") {
+    return Refuse("DTYPE", "a dtype's byte order does not fit its type");
+  }
+  const int64_t size = b_.int_value(state[5]);
+  if (size < 0 || !BuildRecord(node, static_cast<uint64_t>(size), state)) {
+    return size < 0 ? Refuse("DTYPE", "a record's size") : false;
+  }
+  record_dtypes_.insert(node);
+  return true;
+}
+
+bool Lowering::BuildDtype(NodeId node, NodeId state_tuple) {
+  if (b_.Has(node, graph::kFlagFrozen)) {
+    return Refuse("STATE_RULE", "the state of a dtype is set after the dtype was used");
+  }
+  const std::vector<NodeId> state = DtypeState(state_tuple);
+  if (state.empty()) return false;
   std::optional<numpy::Dtype> dtype = ParseTypestr(b_.text(node));
   const std::string_view order = b_.text(state[1]);
   const bool orderless = dtype->order == '|';
@@ -72,7 +103,10 @@ bool Lowering::BuildDtype(NodeId node, NodeId state_tuple) {
     return Refuse("DTYPE", "a dtype's byte order does not fit its type");
   }
   if (b_.kind(state[3]) != Kind::kNone || b_.kind(state[4]) != Kind::kNone) {
-    return BuildRecord(node, state);
+    if (!b_.text(node).starts_with("|V")) {
+      return Refuse("DTYPE", "a dtype of fields is of another type than V");
+    }
+    return BuildRecord(node, dtype->itemsize, state);
   }
   const int64_t elsize = b_.int_value(state[5]);
   if (elsize != -1 && static_cast<uint64_t>(elsize) != dtype->itemsize) {
@@ -117,13 +151,12 @@ bool Lowering::BuildDatetime(NodeId node, const numpy::Dtype& dtype, NodeId meta
   return true;
 }
 
-bool Lowering::BuildRecord(NodeId node, absl::Span<const NodeId> state) {
+bool Lowering::BuildRecord(NodeId node, uint64_t size, absl::Span<const NodeId> state) {
   const NodeId names = state[3];
   const NodeId fields = state[4];
   const int64_t itemsize = b_.int_value(state[5]);
-  if (b_.text(node).substr(0, 2) != "|V" || b_.kind(names) != Kind::kTuple ||
-      b_.kind(fields) != Kind::kDict || itemsize < 0 ||
-      static_cast<uint64_t>(itemsize) != ItemSize(b_, node) ||
+  if (b_.kind(names) != Kind::kTuple || b_.kind(fields) != Kind::kDict || itemsize < 0 ||
+      itemsize > static_cast<int64_t>(kMaxItemSize) || static_cast<uint64_t>(itemsize) != size ||
       b_.edges(fields).size() != 2 * b_.edges(names).size()) {
     return Refuse("DTYPE", "a record dtype's names, fields and item size do not fit together");
   }

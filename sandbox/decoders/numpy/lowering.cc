@@ -43,6 +43,18 @@ Factory FindFactory(std::string_view module, std::string_view name) {
   return Factory::kNone;
 }
 
+ArrayClass FindArrayClass(const graph::GlobalUse& cls) {
+  if (cls.name == "recarray") {
+    // numpy 1 named it by the package, numpy 2 by its module.
+    const bool known = cls.module == "numpy" || cls.module == "numpy.rec" ||
+                       cls.module == "numpy.core.records" || cls.module == "numpy._core.records";
+    return known ? ArrayClass::kRecords : ArrayClass::kOther;
+  }
+  if (cls.module != "numpy") return ArrayClass::kOther;
+  if (cls.name == "ndarray" || cls.name == "memmap") return ArrayClass::kPlain;
+  return cls.name == "matrix" ? ArrayClass::kMatrix : ArrayClass::kOther;
+}
+
 graph::NodeId Lowering::Fail(const char* rule, std::string message) {
   failure_ = {rule, std::move(message)};
   return graph::kNoNode;
@@ -83,8 +95,10 @@ bool Lowering::Build(NodeId node, NodeId state) {
   switch (b_.node(node).detail) {
     case kArray:
       return BuildArray(node, state);
-    case kMatrix:
-      return BuildMatrix(node, state);
+    case kSubclass:
+      return BuildSubclass(node, state);
+    case kRecordDtype:
+      return BuildRecordDtype(node, state);
     case kBitGen:
       return BuildBitGenerator(node, state);
     case kGenerator:

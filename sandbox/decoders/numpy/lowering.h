@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/types/span.h"
 #include "sandbox/decoders/numpy/dtype.h"
 #include "sandbox/graph/builder.h"
@@ -25,6 +27,11 @@ enum class Factory : uint8_t {
 };
 
 Factory FindFactory(std::string_view module, std::string_view name);
+
+// How an array of a class of numpy is held: as the array, or as a call of its class with the array;
+// memmaps are arrays whose file is not theirs any more.
+enum class ArrayClass : uint8_t { kOther, kPlain, kMatrix, kRecords };
+ArrayClass FindArrayClass(const graph::GlobalUse& cls);
 
 // Appends bytes to the decoded file where an array needs no copy. *offset is where they begin.
 [[nodiscard]] bool AppendAligned(graph::DecodedFile* decoded, absl::Span<const uint8_t> data,
@@ -68,11 +75,22 @@ class Lowering {
 
  private:
   using NodeId = graph::NodeId;
-  enum Pending : uint16_t { kArray = 1, kMatrix, kBitGen, kGenerator, kRandomState };
+  enum Pending : uint16_t {
+    kArray = 1,
+    kSubclass,
+    kRecordDtype,
+    kBitGen,
+    kGenerator,
+    kRandomState
+  };
 
   NodeId Dtype(absl::Span<const NodeId> args);
   bool BuildDtype(NodeId node, NodeId state);
-  bool BuildRecord(NodeId node, absl::Span<const NodeId> state);
+  bool BuildRecord(NodeId node, uint64_t size, absl::Span<const NodeId> state);
+  bool BuildRecordDtype(NodeId node, NodeId state);
+  // (3 or 4, order, subarray, names, fields, elsize, alignment, flags[, metadata]); empty if it is
+  // not.
+  std::vector<NodeId> DtypeState(NodeId state_tuple);
   bool AddField(NodeId name, NodeId field, int64_t itemsize, std::vector<NodeId>* out);
   bool BuildDatetime(NodeId node, const numpy::Dtype& dtype, NodeId metadata);
   // A DTYPE or DTYPE_RECORD; from now on BUILD may not change it.
@@ -80,10 +98,11 @@ class Lowering {
 
   NodeId Reconstruct(absl::Span<const NodeId> args);
   bool BuildArray(NodeId node, NodeId state);
-  bool BuildMatrix(NodeId node, NodeId state);
+  bool BuildSubclass(NodeId node, NodeId state);
   bool BuildObjectArray(NodeId node, std::vector<int64_t> shape, NodeId list);
   NodeId FromBuffer(absl::Span<const NodeId> args);
   NodeId Scalar(absl::Span<const NodeId> args);
+  NodeId RecordScalar(NodeId dtype, const graph::Buffer& raw);
   // Gives bytes that exist only in the parser's memory a place in the decoded file.
   bool Place(graph::Buffer* buffer);
 
@@ -106,6 +125,8 @@ class Lowering {
 
   graph::Builder& b_;
   graph::DecodedFile& decoded_;
+  // Dtypes whose items are numpy.record, not numpy.void.
+  absl::flat_hash_set<NodeId> record_dtypes_;
   Failure failure_;
 };
 

@@ -168,8 +168,16 @@ TEST(Arrays, AMatrixIsACallWithItsArray) {
       .Op(0x89)
       .Raw("]Natb");
   EXPECT_EQ(Rule(objects), "DTYPE");
-  Asm other;
-  EXPECT_EQ(Rule(State(Reconstructed(other, "recarray"), 3, "xyz")), "SCHEMA");
+  Asm records;
+  EXPECT_EQ(Text(State(Reconstructed(records, "recarray"), 3, "xyz")).substr(0, 24),
+            "#0=call(<numpy.recarray>");
+  Asm mapped;
+  EXPECT_EQ(Text(State(Reconstructed(mapped, "memmap"), 3, "xyz")),
+            "#0=array(dtype('|u1'), C, (3), 78797a)");
+  for (const char* name : {"chararray", "record", "generic"}) {
+    Asm other;
+    EXPECT_EQ(Rule(State(Reconstructed(other, name), 3, "xyz")), "SCHEMA") << name;
+  }
 }
 
 TEST(Arrays, OfObjectsKeepTheirList) {

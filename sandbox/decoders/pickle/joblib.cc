@@ -66,12 +66,16 @@ bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {
   if (std::find(std::begin(values), std::end(values) - 1, graph::kNoNode) != std::end(values) - 1) {
     return Fail("SCHEMA", "the state of joblib's wrapper lacks a key");
   }
-  const bool of_numpy = b_.kind(subclass) == Kind::kGlobal && b_.global(subclass).module == "numpy";
-  const bool matrix = of_numpy && b_.global(subclass).name == "matrix" &&
-                      (b_.kind(dtype) != Kind::kDtype || b_.text(dtype) != "|O");
-  if (!matrix && (!of_numpy || (b_.global(subclass).name != "ndarray" &&
-                                b_.global(subclass).name != "memmap"))) {
-    return FailName("SCHEMA", "an array of another class than ndarray (not supported)", subclass);
+  const numpy::ArrayClass cls = b_.kind(subclass) == Kind::kGlobal
+                                    ? numpy::FindArrayClass(b_.global(subclass))
+                                    : numpy::ArrayClass::kOther;
+  const bool plain = cls == numpy::ArrayClass::kPlain;
+  if (cls == numpy::ArrayClass::kOther ||
+      (!plain && b_.kind(dtype) == Kind::kDtype && b_.text(dtype) == "|O")) {
+    return FailName("SCHEMA",
+                    "an array of another class than ndarray, matrix, recarray and memmap, or one "
+                    "of these of objects (not supported)",
+                    subclass);
   }
   if (b_.kind(order) != Kind::kStr || (b_.text(order) != "C" && b_.text(order) != "F")) {
     return Fail("SCHEMA", "the order of an array is neither C nor F");
@@ -84,7 +88,7 @@ bool Machine::BuildWrapper(NodeId wrapper, NodeId state) {
   b_.Mark(wrapper, graph::kFlagBuilt);
   stack_.Drop(1);
   if (!ReadRawArray(dtype, shape, b_.text(order) == "F", alignment)) return false;
-  if (!matrix) return true;
+  if (plain) return true;
   const NodeId array = stack_.Peek(0);
   stack_.Drop(1);
   Push(b_.Call(subclass, b_.Tuple({array})));

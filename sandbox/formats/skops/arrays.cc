@@ -101,6 +101,10 @@ NodeId Reader::FinishArray(const Place& place, absl::Span<const NodeId> children
   const NodeId array = ReadNpy(place, *content, name);
   if (array == graph::kNoNode || b_.exhausted()) return graph::kNoNode;
   if (place.Is("numpy", "ndarray")) return array;
+  if (place.Is("numpy", "matrix")) {
+    const NodeId args[] = {array};
+    return b_.Call(Name("numpy", "matrix"), b_.Tuple(args));
+  }
   return NumpyScalar(place, array, *content);
 }
 

@@ -1,27 +1,25 @@
+#include <algorithm>
+#include <array>
+
 #include "server/verify/schemas/schemas.h"
 
 namespace loadlock::verify {
 namespace {
 
-// What a defaultdict may call for a missing key: a type that makes an empty value.
-bool IsPlainType(const Scope& scope, Value value) {
+bool IsEmptyMaker(const Scope& scope, Value value) {
   if (!scope.view().Is(value, v1::NODE_KIND_GLOBAL)) return false;
   const v1::Global& global = scope.view().global(value.index);
-  if (global.module() == "collections" && global.name() == "OrderedDict") return true;
-  if (global.module() != "builtins" && global.module() != "__builtin__") return false;
-  for (const absl::string_view name : {"list", "dict", "int", "float", "set", "str"}) {
-    if (global.name() == name) return true;
-  }
-  return false;
+  return MakesEmptyValue(global.module(), global.name());
 }
 
 Check CheckDefaultDictArgs(const Scope& scope, const Sequence& args) {
   if (args.size() == 0) return std::nullopt;
-  if (args.size() == 1 && (scope.view().IsNone(args[0]) || IsPlainType(scope, args[0]))) {
+  if (args.size() == 1 && (scope.view().IsNone(args[0]) || IsEmptyMaker(scope, args[0]))) {
     return std::nullopt;
   }
   return Broken{
-      "", "the factory of a defaultdict is none of list, dict, int, float, set, str, OrderedDict"};
+      "",
+      "the factory of a defaultdict is no type of Python or collections that makes an empty value"};
 }
 
 Check CheckCounterArgs(const Scope& scope, const Sequence& args) {
@@ -45,6 +43,20 @@ Check CheckDequeArgs(const Scope& scope, const Sequence& args) {
 }
 
 }  // namespace
+
+bool MakesEmptyValue(absl::string_view module, absl::string_view name) {
+  const auto is = [name](absl::string_view known) { return name == known; };
+  if (module == "collections") {
+    constexpr std::array<absl::string_view, 4> kCollections = {"OrderedDict", "Counter", "deque",
+                                                               "defaultdict"};
+    return std::any_of(kCollections.begin(), kCollections.end(), is);
+  }
+  constexpr std::array<absl::string_view, 12> kBuiltins = {
+      "list",  "dict", "int",   "float",     "set",     "str",
+      "tuple", "bool", "bytes", "bytearray", "complex", "frozenset"};
+  return (module == "builtins" || module == "__builtin__") &&
+         std::any_of(kBuiltins.begin(), kBuiltins.end(), is);
+}
 
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema) {
   const CallParts parts = PartsOf(scope, call);

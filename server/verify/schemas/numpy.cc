@@ -67,6 +67,10 @@ Check CheckMaskedState(const Scope& scope, const Sequence& state) {
 // (1, shape, dtype, fortran, data, mask, fill value).
 Check CheckMaskedArray(const Scope& scope, NodeId call) {
   const CallParts parts = PartsOf(scope, call);
+  if (scope.EntryOfInstance(call)->attribute() == "MaskedConstant") {
+    if (!parts.has_items && parts.state == kAbsent && parts.args.size() == 0) return std::nullopt;
+    return Broken{"", "numpy.ma.masked has no parts"};
+  }
   if (parts.has_items || parts.state == kAbsent || parts.args.size() != 4 ||
       !IsName(scope, parts.args[1], "numpy.ndarray") ||
       !(IsName(scope, parts.args[0], "numpy.ma.MaskedArray") ||

@@ -41,6 +41,18 @@ Check CheckCall(const Scope& scope, NodeId call) {
       return CheckPath(scope, call);
     case policy::Schema::kDateTime:
       return CheckDateTime(scope, call);
+    case policy::Schema::kExactNumber:
+      return CheckExactNumber(scope, call);
+    case policy::Schema::kIpAddress:
+      return CheckIpAddress(scope, call);
+    case policy::Schema::kPattern:
+      return CheckPattern(scope, call);
+    case policy::Schema::kNamespace:
+      return CheckNamespace(scope, call);
+    case policy::Schema::kSeedSequence:
+      return CheckSeedSequence(scope, call);
+    case policy::Schema::kRecords:
+      return CheckRecords(scope, call);
     case policy::Schema::kNone:
     case policy::Schema::kLowered:
     case policy::Schema::kSparse:
@@ -53,6 +65,10 @@ Check CheckCall(const Scope& scope, NodeId call) {
     case policy::Schema::kBunch:
     case policy::Schema::kInterp1d:
     case policy::Schema::kKdTree:
+    case policy::Schema::kUuid:
+    case policy::Schema::kChainMap:
+    case policy::Schema::kSeries:
+    case policy::Schema::kNamedTuple:
       break;
   }
   return Broken{"", "this name is never called"};
@@ -76,6 +92,14 @@ Check CheckByName(const Scope& scope, const Instance& object) {
       return CheckInterp1d(scope, object);
     case policy::Schema::kKdTree:
       return CheckKdTree(scope, object);
+    case policy::Schema::kUuid:
+      return CheckUuid(scope, object);
+    case policy::Schema::kChainMap:
+      return CheckChainMap(scope, object);
+    case policy::Schema::kSeries:
+      return CheckSeries(scope, object);
+    case policy::Schema::kNamedTuple:
+      return CheckNamedTuple(scope, object);
     default:
       return Broken{"", "this class is not built by name"};
   }

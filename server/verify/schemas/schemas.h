@@ -47,8 +47,29 @@ Check CheckBunch(const Scope& scope, const Instance& object);
 // pathlib and datetime (python.cc).
 Check CheckPath(const Scope& scope, NodeId call);
 Check CheckDateTime(const Scope& scope, NodeId call);
+// Numbers, identifiers and patterns of Python (values.cc).
+Check CheckExactNumber(const Scope& scope, NodeId call);
+Check CheckUuid(const Scope& scope, const Instance& object);
+Check CheckIpAddress(const Scope& scope, NodeId call);
+Check CheckPattern(const Scope& scope, NodeId call);
 // defaultdict, Counter, deque (containers.cc).
 Check CheckContainer(const Scope& scope, NodeId call, policy::Schema schema);
+// A type whose call without arguments makes an empty value of Python's own: what a defaultdict may
+// call for a missing key.
+bool MakesEmptyValue(absl::string_view module, absl::string_view name);
+// SimpleNamespace, ChainMap (bags.cc).
+Check CheckNamespace(const Scope& scope, NodeId call);
+Check CheckChainMap(const Scope& scope, const Instance& object);
+// Values of numpy that are no arrays, and arrays with named fields (numpy_values.cc).
+Check CheckSeedSequence(const Scope& scope, NodeId call);
+Check CheckSeries(const Scope& scope, const Instance& object);
+Check CheckRecords(const Scope& scope, NodeId call);
+Check CheckNamedTuple(const Scope& scope, const Instance& object);
+
+// True for an integer of any size that is not negative and has at most `bytes` bytes.
+bool IsNatural(const Scope& scope, Value value, size_t bytes);
+// BY_NAME_AND_PARAMS of a plain dict alone: nothing is given to __new__ and there are no items.
+bool HasDictAlone(const Scope& scope, const Instance& object);
 
 }  // namespace loadlock::verify
 

@@ -11,10 +11,12 @@ from loadlock._rebuild import kinds as k
 from loadlock._rebuild.factories import (
     builtin,
     lightgbm,
+    numeric,
     scientific,
     sklearn,
     spatial,
     standard,
+    values,
     xgboost,
 )
 from loadlock._rebuild.factories.call import Factory
@@ -22,11 +24,19 @@ from loadlock._rebuild.names import Name, Names
 
 _CALLS: dict[Name, Factory] = {
     **builtin.CALLS,
+    **numeric.CALLS,
     **scientific.CALLS,
     **sklearn.CALLS,
     **standard.CALLS,
+    **values.CALLS,
 }
-_OBJECTS: dict[Name, Factory] = {**scientific.OBJECTS, **sklearn.OBJECTS, **spatial.OBJECTS}
+_OBJECTS: dict[Name, Factory] = {
+    **numeric.OBJECTS,
+    **scientific.OBJECTS,
+    **sklearn.OBJECTS,
+    **spatial.OBJECTS,
+    **values.OBJECTS,
+}
 # Classes that hold a model in their library's own format: written anew, or not made at all.
 _NATIVE: dict[Name, Factory] = {**xgboost.NATIVE, **lightgbm.NATIVE}
 

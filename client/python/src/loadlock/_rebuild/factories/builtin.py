@@ -9,8 +9,25 @@ from typing import Any
 from loadlock._rebuild.factories.call import Call, Factory, is_int
 from loadlock._rebuild.names import Name, import_name
 
-_ORDERED = Name("collections", "OrderedDict")
-_DEFAULTS: dict[str, type] = {kind.__name__: kind for kind in (list, dict, int, float, set, str)}
+# What makes an empty value for a missing key.
+_DEFAULTS: dict[Name, type] = {
+    **{
+        Name("builtins", kind.__name__): kind
+        for kind in (
+            *(list, dict, int, float, set, str),
+            *(tuple, bool, bytes, bytearray, complex, frozenset),
+        )
+    },
+    **{
+        Name("collections", kind.__name__): kind
+        for kind in (
+            collections.OrderedDict,
+            collections.Counter,
+            collections.deque,
+            collections.defaultdict,
+        )
+    },
+}
 _CHECK_ARRAY = Name("sklearn.utils.validation", "check_array")
 # Parameters of check_array that a HistGradientBoosting model fixes; none of them is a callable.
 _CHECK_ARRAY_PARAMETERS = {"dtype", "ensure_all_finite", "force_all_finite"}
@@ -29,10 +46,7 @@ def defaultdict(call: Call) -> Any:
         name = call.args[0]
         if type(name) is not Name:
             raise call.fail("its default is not a plain type")
-        if name == _ORDERED:
-            default = collections.OrderedDict
-        elif name.canonical.module == "builtins":
-            default = _DEFAULTS.get(name.name)
+        default = _DEFAULTS.get(name.canonical)
         if default is None:
             raise call.fail("its default is not a plain type")
     return collections.defaultdict(default, call.pairs or {})

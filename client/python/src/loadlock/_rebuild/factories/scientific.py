@@ -186,20 +186,6 @@ def _is_finite(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
 
 
-def seed_sequence(call: Call) -> Any:
-    """SeedSequence(entropy, spawn_key, pool_size), the pool computed anew."""
-    call.only(state=True)
-    state = call.state
-    if type(state) is not tuple or len(state) != 5:
-        raise call.fail("its state")
-    entropy, spawned, _, pool_size, spawn_key = state
-    if not is_int(spawned) or not is_int(pool_size) or not 4 <= pool_size <= 64:
-        raise call.fail("its pool or count of children")
-    return np.random.SeedSequence(
-        entropy, spawn_key=spawn_key, pool_size=pool_size, n_children_spawned=spawned
-    )
-
-
 _SPARSE_MODULES = {
     "csr": ("scipy.sparse._csr", "scipy.sparse._arrays", "scipy.sparse.csr"),
     "csc": ("scipy.sparse._csc", "scipy.sparse._arrays", "scipy.sparse.csc"),
@@ -241,5 +227,4 @@ def for_distribution(name: Name) -> Factory | None:
 CALLS: dict[Name, Factory] = {
     Name("numpy.ma.core", "_mareconstruct"): masked_array,
     Name("numpy", "matrix"): matrix,
-    Name("numpy.random.bit_generator", "__pyx_unpickle_SeedSequence"): seed_sequence,
 }
