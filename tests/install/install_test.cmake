@@ -30,7 +30,8 @@ foreach(file IN LISTS installed)
 endforeach()
 list(TRANSFORM installed REPLACE "^${PREFIX}/" "")
 foreach(wanted bin/loadlock bin/loadlockd libexec/loadlock/loadlock-worker
-               share/loadlock/policies/default.textproto include/loadlock/loadlock/client.h)
+               share/loadlock/policies/default.textproto include/loadlock/loadlock/client.h
+               share/doc/loadlock/example/tensor_server.cc)
   if(NOT wanted IN_LIST installed)
     message(FATAL_ERROR "not installed: ${wanted}")
   endif()
@@ -47,3 +48,44 @@ run(0 "" ${CMAKE_COMMAND} --build ${WORK}/consumer)
 set(ENV{PATH} "${PREFIX}/bin:$ENV{PATH}")
 run(0 "^VERDICT_ACCEPTED\n$" ${WORK}/consumer/consumer ${WORK}/good.pkl)
 run(0 "^VERDICT_REFUSED\n$" ${WORK}/consumer/consumer ${WORK}/evil.pkl)
+
+# The example, from where it was installed: views of one storage in torch's file, in which each
+# element counts once, and a refused file that changes nothing.
+set(CORPUS ${CMAKE_CURRENT_LIST_DIR}/../corpora/torch2)
+run(0 "" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${PREFIX}/share/doc/loadlock/example
+    -B ${WORK}/example -D CMAKE_PREFIX_PATH=${PREFIX})
+run(0 "" ${CMAKE_COMMAND} --build ${WORK}/example)
+file(WRITE ${WORK}/commands
+"sum base
+load ${CORPUS}/views-shared.pt
+sum base
+sum transposed
+sum column
+sum expanded
+load ${WORK}/evil.pkl
+sum diagonal
+load ${CORPUS}/state_dict-bf16.pt
+sum weight
+load ${CORPUS}/dtype-float64.safetensors
+list
+load ${WORK}/none.pt
+")
+execute_process(COMMAND ${CLEAN} ${WORK}/example/tensor_server private INPUT_FILE ${WORK}/commands
+                RESULT_VARIABLE ended OUTPUT_VARIABLE answers)
+set(expected "^error: nothing is loaded
+serving 9 tensors, SHA-256 [0-9a-f]+
+sum 276
+sum 276
+sum 44
+sum 45
+refused
+  NAME_NOT_LISTED: [^\n]*posix.system[^\n]*
+sum 42
+serving 2 tensors, SHA-256 [0-9a-f]+
+error: elements of bfloat16 are not read here
+serving [0-9]+ tensors, SHA-256 [0-9a-f]+
+([^\n]+ <f8 .[0-9, ]*.\n)+error: [^\n]+
+$")
+if(NOT ended EQUAL 0 OR NOT answers MATCHES "${expected}")
+  message(FATAL_ERROR "the example ended with ${ended} and answered:\n${answers}")
+endif()
