@@ -248,7 +248,7 @@ TEST(Transformer, LayersAndStacks) {
        {With(LayerAttrs(), "activation", nullptr), With(LayerAttrs(), "activation", Str("relu")),
         With(LayerAttrs(), "activation", Name("torch.float32")),
         With(LayerAttrs(), "activation", Name("builtins.list")),
-        With(LayerAttrs(), "activation", Name("torch.relu")),
+        With(LayerAttrs(), "activation", Name("torch.square")),
         with_modules(With(children, "self_attn", nullptr)),
         with_modules(With(children, "self_attn", relu)),
         with_modules(With(children, "linear1", relu))}) {
