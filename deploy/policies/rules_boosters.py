@@ -7,7 +7,7 @@ the artifact. CatBoost stands on no policy: its flatbuffer cannot be proven from
 from __future__ import annotations
 
 from model import Entry, Policy, Rule
-from sklearn_terms import ARRAY, BOOL, DICT, INT, LIST, NONE, NUMBER, OBJECT, STR, TUPLE, made
+from sklearn_terms import ARRAY, BOOL, DICT, INT, LIST, NAME, NONE, NUMBER, OBJECT, STR, TUPLE, made
 
 XGB = "xgboost.core.Booster"
 LGB = "lightgbm.basic.Booster"
@@ -16,7 +16,7 @@ RECORD = Rule([DICT], required=True, why="a record of columns")
 XGB_STATE = {
     "_Booster": made(XGB, also=[NONE]),
     "objective": Rule([STR, NONE], why="a function would be called by fit"),
-    "eval_metric": Rule([STR, LIST, NONE], why="a function would be called by fit"),
+    "eval_metric": Rule([STR, LIST, NONE, NAME], why="called by fit: a listed metric"),
     "callbacks": Rule([NONE]),
     "kwargs": Rule([DICT, NONE]),
     "missing": Rule([*NUMBER, NONE]),

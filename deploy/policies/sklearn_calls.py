@@ -113,7 +113,7 @@ ONE_ARRAY = (
 )  # fmt: skip
 ONE_ARRAY_SPECIAL = (
     "cbrt", "erf", "erfc", "erfinv", "exp10", "exp2", "expit", "expm1", "gammaln", "log1p", "log_ndtr",
-    "logit", "ndtr", "ndtri",
+    "log_expit", "logit", "ndtr", "ndtri",
 )  # fmt: skip
 UFUNCS = (
     *(f"numpy.{name}" for name in ONE_ARRAY),
@@ -137,6 +137,7 @@ SCALINGS = (
 ARRAY_FUNCTIONS = (
     *(f"numpy.{name}" for name in NUMPY_FUNCTIONS),
     *(f"sklearn.preprocessing._data.{name}" for name in SCALINGS),
+    *(f"scipy.special._logsumexp.{name}" for name in ("log_softmax", "softmax")),
 )
 FUNCTIONS = [
     *(Entry(name, "NAME", at=UFUNCS_AT, why="ufunc of one argument") for name in UFUNCS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model import Rule
 from sklearn_terms import (
+    ARRAY,
     DICT,
     INT,
     KERNEL,
@@ -115,6 +116,7 @@ add(
     "sklearn.preprocessing._target_encoder.TargetEncoder",
     "ORDINAL",
     why="codes within proven categories",
+    classes_=Rule([ARRAY, OBJECT_ARRAY, NONE]),
     _label_binarizer=any_of("sklearn.preprocessing._label.LabelBinarizer"),
     _label_encoder=any_of("sklearn.preprocessing._label.LabelEncoder"),
 )

@@ -168,7 +168,7 @@ FUNCTIONS = [
         Entry(
             f"sklearn.metrics.{module}.{name}",
             "NAME",
-            at=("_score_func", "@PARTIAL", *SEARCHED),
+            at=("_score_func", "eval_metric", "@PARTIAL", *SEARCHED),
             why="scores predictions; numbers in, a number out",
         )
         for module, names in METRICS.items()
@@ -225,7 +225,7 @@ FUNCTIONS = [
     Entry(
         "numpy.clip",
         "NAME",
-        at=(f"{TRANSFORMER}.func", "@PARTIAL", *SEARCHED),
+        at=(f"{TRANSFORMER}.func", f"{TRANSFORMER}.inverse_func", "@PARTIAL", *SEARCHED),
         why="bounds by number, proven by FUNCTION",
     ),
     *(

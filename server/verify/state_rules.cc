@@ -160,13 +160,18 @@ void StateChecker::Force(const Instance& object, absl::string_view key, uint32_t
 
 bool StateChecker::CheckValue(const Instance& object, absl::string_view key, uint32_t index) {
   const Value value = object.state.value(index);
+  const CompiledRule* rule = object.entry->FindRule(key);
   Demand demand = DemandOn(scope_, key, value);
-  if (!demand.refused.empty()) return Refuse(object, "STATE_RULE", key, demand.refused);
+  // A TargetEncoder of numbers has no classes; nothing can be looked up in None.
+  const bool nothing = key == "classes_" && scope_.view().IsNone(value) && rule != nullptr &&
+                       rule->kinds != 0 && rule->AllowsKind(v1::VALUE_KIND_NONE);
+  if (!demand.refused.empty() && !nothing) {
+    return Refuse(object, "STATE_RULE", key, demand.refused);
+  }
   if (demand.forced) {
     Force(object, key, index, std::move(demand.forced));
     return true;
   }
-  const CompiledRule* rule = object.entry->FindRule(key);
   for (const CompiledRule* each = rule; each != nullptr; each = each->next) {
     if (each->force && !Equals(scope_, value, *each->force)) {
       Force(object, key, index, each->force);

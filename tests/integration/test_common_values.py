@@ -12,7 +12,8 @@ import joblib
 import loadlock
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from corpora import opcodes as op
 from corpora.tampered import dump
@@ -52,6 +53,9 @@ PATTERNS = {
     r"(\w+\s?)*$": REFUSED,
     r"\w+\w+\w+!": REFUSED,
     r"(a|aa)+b": REFUSED,
+    r"\b\w\w+\b|[!?]|\d+": ACCEPTED,
+    r"(\w+)": ACCEPTED,
+    r"(\w+)|(\d+)": REFUSED,
 }
 
 
@@ -61,6 +65,66 @@ def test_token_patterns_that_take_long_are_refused(pattern: str, daemon: Daemon)
     fitted = CountVectorizer(token_pattern=r"\w+").fit(words)
     fitted.token_pattern = pattern
     assert daemon.audit_bytes(dump(fitted, {}, "joblib-4")).verdict == PATTERNS[pattern]
+
+
+WORDS = ["one Two three", "four five aab"]
+METHODS = {
+    "tokenizer": {"tokenizer": str.split, "token_pattern": None},
+    "analyzer": {"analyzer": str.split},
+    "preprocessor": {"preprocessor": str.casefold},
+    "upper": {"preprocessor": str.upper},
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer])
+def test_vectorizers_may_call_a_method_of_str(name: str, kind: type, daemon: Daemon) -> None:
+    fitted = kind(**METHODS[name]).fit(WORDS)
+    with loadlock.Client(f"unix:{daemon.socket}") as client:
+        files = [pickle.dumps(fitted, protocol) for protocol in range(6)]
+        for data in (*files, dump(fitted, {}, "joblib-4")):
+            ours = client.load(daemon.write("words.pkl", data))
+            assert {key: getattr(ours, key) for key in METHODS[name]} == METHODS[name]
+            assert (ours.transform(WORDS) != fitted.transform(WORDS)).nnz == 0
+
+
+def test_other_methods_and_other_places_are_refused(daemon: Daemon) -> None:
+    def written(**parameters: object) -> bytes:
+        return dump(CountVectorizer().set_params(**parameters), {}, "pickle-4")
+
+    for data in (
+        written(tokenizer=str.lower),
+        written(preprocessor=str.split),
+        written(analyzer=str.upper),
+        written(tokenizer=str.format),
+        written(tokenizer=bytes.split),
+        written(tokenizer=str),
+        written(tokenizer=getattr),
+        written(stop_words=[str.split]),
+        written(input=str.split),
+        dump(LogisticRegression().set_params(C=str.split), {}, "pickle-4"),
+        dump(str.split, {}, "pickle-4"),
+        dump([str.split], {}, "pickle-4"),
+    ):
+        assert daemon.audit_bytes(data).verdict == REFUSED
+    getattr_ = op.global_("builtins", "getattr")
+    for cls, name in (("str", "__class__"), ("str", "split.__call__"), ("dict", "split"), ("type", "lower")):
+        made = getattr_ + op.MARK + op.global_("builtins", cls) + op.unicode_line(name) + op.TUPLE + op.REDUCE
+        state = op.EMPTY_DICT + op.unicode_line("tokenizer") + made + op.SETITEM
+        vectorizer = op.global_("sklearn.feature_extraction.text", "CountVectorizer")
+        data = op.stream(vectorizer + op.EMPTY_TUPLE + op.NEWOBJ + state + op.BUILD)
+        assert daemon.audit_bytes(data).verdict == REFUSED, (cls, name)
+
+
+def test_a_name_of_a_module_is_no_attribute_of_a_class(daemon: Daemon) -> None:
+    """Only what is listed below a class is named with a dot; nothing else walks attributes."""
+    for module, name in (("numpy", "core.multiarray.scalar"), ("sklearn.tree", "_tree.Tree"),
+                         ("builtins.str", "split"), ("sklearn", "svm._classes.SVC")):  # fmt: skip
+        made = op.stack_global(module, name)
+        state = op.EMPTY_DICT + op.unicode_line("tokenizer") + made + op.SETITEM
+        vectorizer = op.global_("sklearn.feature_extraction.text", "CountVectorizer")
+        data = op.stream(vectorizer + op.EMPTY_TUPLE + op.NEWOBJ + state + op.BUILD, 4)
+        assert daemon.audit_bytes(data).verdict == REFUSED, name
 
 
 def test_a_zipped_folder_of_models(daemon: Daemon) -> None:

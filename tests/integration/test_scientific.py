@@ -13,7 +13,7 @@ from typing import Any
 import loadlock
 import numpy as np
 import pytest
-from scipy import interpolate, sparse, spatial, stats
+from scipy import interpolate, sparse, spatial, special, stats
 from sklearn.datasets import load_iris
 from sklearn.feature_selection import SelectKBest, SelectPercentile, mutual_info_classif
 from sklearn.metrics import fbeta_score, make_scorer
@@ -99,6 +99,7 @@ def holders() -> dict[str, tuple[Any, Callable[[Any], Any]]]:
             lambda scorer: scorer._score_func(Y > 0, Y > 1),
         ),
         "clip": (clip.fit(X), transformed),
+        "softmax": (FunctionTransformer(special.softmax, kw_args={"axis": 1}).fit(X), transformed),
         "dates": (OneHotEncoder().fit(dates), lambda model: model.transform(dates).toarray()),
         "nanoseconds": (
             OneHotEncoder().fit(dates.astype("M8[ns]")),

@@ -150,7 +150,7 @@ std::optional<Labels> LabelsOfObjects(const Scope& scope, const Sequence& elemen
 bool AreClassesOfOne(const Scope& scope, Value value) {
   if (const std::optional<Array> array = scope.ArrayOf(value)) {
     return array->rank() == 1 && array->size() >= 1 && array->dtype.native() &&
-           absl::string_view("biufUS").find(array->dtype.kind) != absl::string_view::npos;
+           absl::string_view("biufUSMm").find(array->dtype.kind) != absl::string_view::npos;
   }
   return ElementsOf(scope, value).has_value();
 }

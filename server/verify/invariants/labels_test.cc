@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "server/verify/testing/make.h"
@@ -63,6 +64,21 @@ TEST(Labels, WhatSearchesWouldMissIsRefused) {
   for (size_t i = 0; i < broken.size(); ++i) {
     const std::string outcome = WithClasses(broken[i]);
     EXPECT_TRUE(outcome.starts_with("INVARIANT_LABELS")) << i << ": " << outcome;
+  }
+}
+
+TEST(Labels, TimesAscendAndTheOneThatIsNoneIsLast) {
+  constexpr int64_t kNone = std::numeric_limits<int64_t>::min();
+  const auto times = [](const std::vector<int64_t>& numbers) {
+    std::string bytes(numbers.size() * sizeof(int64_t), '\0');
+    std::memcpy(bytes.data(), numbers.data(), bytes.size());
+    return WithClasses(
+        Raw(DType("<M8[D]"), {static_cast<int64_t>(numbers.size())}, std::move(bytes)));
+  };
+  EXPECT_EQ(times({-3, 5, 7}), "ACCEPTED");
+  EXPECT_EQ(times({5, kNone}), "ACCEPTED");
+  for (const auto& bad : {std::vector<int64_t>{5, 5}, {7, 5}, {kNone, 5}, {5, kNone, kNone}}) {
+    EXPECT_TRUE(times(bad).starts_with("INVARIANT_LABELS"));
   }
 }
 

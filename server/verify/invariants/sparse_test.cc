@@ -92,6 +92,24 @@ TEST(Sparse, Coordinates) {
   }
 }
 
+TEST(Sparse, Blocks) {
+  const Attrs good = {{"_shape", Tuple({Int(4), Int(6)})},
+                      {"data", Zeros({2, 2, 3})},
+                      {"indices", Vec<int32_t>({1, 0})},
+                      {"indptr", Vec<int32_t>({0, 1, 2})}};
+  EXPECT_EQ(OutcomeAs("bsr", good), "ACCEPTED");
+  for (const Attrs& bad :
+       {With(good, "indices", Vec<int32_t>({2, 0})), With(good, "indices", Vec<int32_t>({-1, 0})),
+        With(good, "indices", Vec<int32_t>({1})), With(good, "indptr", Vec<int32_t>({0, 2, 1})),
+        With(good, "indptr", Vec<int32_t>({0, 1, 1, 1, 2})), With(good, "data", Zeros({2, 3, 3})),
+        With(good, "data", Zeros({2, 2, 4})), With(good, "data", Zeros({2, 0, 3})),
+        With(good, "data", Zeros({2, 6})), With(good, "data", Zeros({3, 2, 3})),
+        With(good, "_shape", Tuple({Int(5), Int(6)})),
+        With(good, "_shape", Tuple({Int(int64_t{1} << 40), Int(6)}))}) {
+    EXPECT_TRUE(OutcomeAs("bsr", bad).starts_with("INVARIANT_SPARSE"));
+  }
+}
+
 TEST(Sparse, Diagonals) {
   const Attrs good = {{"_shape", Tuple({Int(3), Int(3)})},
                       {"data", Zeros({2, 3})},

@@ -103,7 +103,29 @@ TEST(Svm, EveryClauseOfAClassifierIsChecked) {
         << i << ": " << outcome;
   }
   EXPECT_TRUE(
-      OutcomeOf(Obj(kSvc, With(good, "kernel", Str("callable")))).starts_with("STATE_RULE"));
+      OutcomeOf(Obj(kSvc, With(good, "kernel", Str("callable")))).starts_with("INVARIANT_SVC"));
+  EXPECT_TRUE(OutcomeOf(Obj(kSvc, {{"kernel", Str("callable")}})).starts_with("INVARIANT_SVC"))
+      << "not fitted";
+}
+
+// A function computes the kernel against the rows of the fit, one column each.
+TEST(Svm, KernelsThatAreCalledSeeTheRowsOfTheFit) {
+  Attrs good = With(Svc(), "kernel", Name("sklearn.metrics.pairwise.rbf_kernel"));
+  good["_BaseLibSVM__Xfit"] = Zeros({9, 2});
+  good["support_vectors_"] = Zeros({0, 0});
+  good.erase("n_features_in_");
+  EXPECT_EQ(OutcomeOf(Obj(kSvc, good)), "ACCEPTED");
+  for (const Attrs& bad :
+       {With(good, "_BaseLibSVM__Xfit", nullptr), With(good, "_BaseLibSVM__Xfit", Zeros({8, 2})),
+        With(good, "_BaseLibSVM__Xfit", Zeros({9, 1})), With(good, "_BaseLibSVM__Xfit", None()),
+        With(good, "shape_fit_", Tuple({Int(9)})), With(good, "shape_fit_", nullptr),
+        With(good, "shape_fit_", Tuple({Int(7), Int(2)})), With(good, "_sparse", Bool(true)),
+        With(good, "support_", Vec<int32_t>({0, 3, 4, 9})),
+        With(good, "support_", Vec<int32_t>({0, 3, 4, -1})),
+        With(good, "kernel", Name("sklearn.metrics._ranking.dcg_score")),
+        With(good, "kernel", Name("builtins.eval"))}) {
+    EXPECT_NE(OutcomeOf(Obj(kSvc, bad)), "ACCEPTED");
+  }
 }
 
 TEST(Svm, PrecomputedSupportIsWithinTheColumns) {

@@ -251,6 +251,7 @@ TEST(Transformer, LayersAndStacks) {
         With(LayerAttrs(), "activation", Name("torch.float32")),
         With(LayerAttrs(), "activation", Name("builtins.list")),
         With(LayerAttrs(), "activation", Name("torch.selu")),
+        With(LayerAttrs(), "activation", Name("torch.square")),
         with_modules(With(children, "self_attn", nullptr)),
         with_modules(With(children, "self_attn", relu)),
         with_modules(With(children, "linear1", relu))}) {
