@@ -150,7 +150,7 @@ class Recheck {
 
   const v1::Entry* EntryOf(uint32_t node) const {
     const auto found = entries_.find(nodes_.NameOf(node));
-    return found == entries_.end() ? nullptr : found->second;
+    return found == entries_.end() ? nullptr : &found->second;
   }
 
   static bool MayStand(const v1::Entry& entry, std::initializer_list<std::string> places) {
@@ -262,7 +262,14 @@ class Recheck {
 
 Entries EntriesOf(const v1::Policy& composed) {
   Entries entries;
-  for (const v1::Entry& entry : composed.entries()) entries[entry.name()] = &entry;
+  for (const v1::Entry& entry : composed.entries()) {
+    v1::Entry& listed = entries[entry.name()] = entry;
+    for (const v1::AttributeSet& set : composed.attribute_sets()) {
+      const auto& at = entry.at();
+      if (std::find(at.begin(), at.end(), "$" + set.name()) == at.end()) continue;
+      listed.mutable_at()->MergeFrom(set.keys());
+    }
+  }
   return entries;
 }
 

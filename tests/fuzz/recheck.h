@@ -13,8 +13,8 @@
 
 namespace loadlock::fuzz {
 
-// Entries of a composed policy by their full names.
-using Entries = std::map<std::string, const v1::Entry*, std::less<>>;
+// Entries of a composed policy by their full names, with all places of the sets that they name.
+using Entries = std::map<std::string, v1::Entry, std::less<>>;
 Entries EntriesOf(const v1::Policy& composed);
 
 // What is wrong with a graph that was accepted; empty if nothing is. Every operand is in range,
