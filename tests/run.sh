@@ -64,6 +64,7 @@ fi
 # Checks metrics and alert rules. Of its package (19 MB) nothing else is wanted, least of all its service.
 if [[ ! -x build/tools/promtool ]]; then
   say "promtool"
+  apt-cache show prometheus >/dev/null 2>&1 || as_root apt-get update -qq
   (cd "$(mktemp -d)" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb . &&
     install -D usr/bin/promtool "$LOADLOCK_ROOT/build/tools/promtool" && rm -rf "$PWD")
 fi

@@ -10,6 +10,16 @@ die() {
   exit 2
 }
 
+# as_root COMMAND...: as it is, or by sudo.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  else
+    command -v sudo >/dev/null || die "needs root or sudo for: $*"
+    sudo "$@"
+  fi
+}
+
 # Installs the packages that the given lists name and that are missing; no apt if none is.
 install_packages() {
   local missing=() package
@@ -23,13 +33,8 @@ install_packages() {
     return
   fi
   say "Debian packages: installing ${missing[*]}"
-  local as_root=()
-  if ((EUID != 0)); then
-    command -v sudo >/dev/null || die "needs root or sudo to install: ${missing[*]}"
-    as_root=(sudo)
-  fi
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
 }
 
