@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ostream>
 #include <set>
@@ -114,12 +115,30 @@ void Conclude(const Options& options, const std::string& line, std::ostream& err
 
 }  // namespace
 
+namespace {
+
+bool HasName(const v1::Report& report, v1::Trust trust) {
+  const auto& names = report.globals();
+  return std::any_of(names.begin(), names.end(),
+                     [trust](const auto& name) { return name.trust() == trust; });
+}
+
+// Formats whose loaders run nothing of the file. Another loader of pickles runs every opcode, also
+// those whose results are thrown away, and believes what loadlock makes anew.
+bool RunsNothing(const v1::Report& report, const std::string& format) {
+  constexpr std::array<absl::string_view, 4> kPlain = {"safetensors", "safetensors-index", "gguf",
+                                                       "skops"};
+  if (std::find(kPlain.begin(), kPlain.end(), format) != kPlain.end()) return true;
+  // An array of objects is a pickle.
+  return (format == "npy" || format == "npz") && report.globals().empty();
+}
+
+}  // namespace
+
 std::optional<v1::Finding> WhyNotAsIs(const v1::Report& report, bool keep_n_jobs) {
   const std::string format = Inner(report.format());
-  const bool rewritten =
-      format == "xgboost-json" || format == "xgboost-ubjson" || format == "lightgbm" ||
-      std::any_of(report.globals().begin(), report.globals().end(),
-                  [](const auto& name) { return name.trust() == v1::TRUST_REWRITTEN; });
+  const bool rewritten = format == "xgboost-json" || format == "xgboost-ubjson" ||
+                         format == "lightgbm" || HasName(report, v1::TRUST_REWRITTEN);
   if (rewritten) {
     return Refusing("GATE_REWRITTEN",
                     "it is accepted because loadlock writes boosters anew at loading; the file's "
@@ -129,6 +148,17 @@ std::optional<v1::Finding> WhyNotAsIs(const v1::Report& report, bool keep_n_jobs
     return Refusing("GATE_ARCHIVE",
                     "an archive of models is handed on as a whole, and some kinds of models must "
                     "not be; unpack it and vet the files");
+  }
+  if (!RunsNothing(report, format)) {
+    return Refusing("GATE_PICKLE",
+                    "another loader runs all opcodes of the file again, also those whose results "
+                    "are thrown away, which nobody judged; load it by loadlock, or hand on what "
+                    "loadlock's convert makes of it (skops, safetensors)");
+  }
+  if (HasName(report, v1::TRUST_BY_NAME_AND_PARAMS)) {
+    return Refusing("GATE_REPLACED",
+                    "it is accepted because loadlock makes an object anew from its parameters; "
+                    "another loader believes its state");
   }
   for (const v1::Finding& finding : report.findings()) {
     if (finding.rule_id() == "MORE_FINDINGS") {

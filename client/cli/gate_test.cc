@@ -146,8 +146,12 @@ v1::Report Accepted(const std::string& format) {
 }
 
 TEST_F(GateTest, HandsOnOnlyWhatLoadlockWouldNotChange) {
-  for (const char* format : {"pickle", "joblib+zlib", "safetensors", "torch+gzip"}) {
+  for (const char* format : {"npy", "npz", "skops", "gguf", "safetensors+gzip"}) {
     EXPECT_FALSE(WhyNotAsIs(Accepted(format), false)) << format;
+  }
+  for (const char* format :
+       {"pickle", "joblib+zlib", "torch", "torch-legacy", "torch-tar", "new"}) {
+    EXPECT_EQ(WhyNotAsIs(Accepted(format), true)->rule_id(), "GATE_PICKLE") << format;
   }
   for (const char* format : {"xgboost-json", "xgboost-ubjson+gzip", "lightgbm+xz"}) {
     EXPECT_EQ(WhyNotAsIs(Accepted(format), true)->rule_id(), "GATE_REWRITTEN") << format;
@@ -155,15 +159,20 @@ TEST_F(GateTest, HandsOnOnlyWhatLoadlockWouldNotChange) {
   for (const char* format : {"zip", "tar+gzip"}) {
     EXPECT_EQ(WhyNotAsIs(Accepted(format), true)->rule_id(), "GATE_ARCHIVE") << format;
   }
-  v1::Report report = Accepted("joblib");
+  v1::Report report = Accepted("npy");
   report.add_globals()->set_trust(v1::TRUST_NEW_DICT);
+  EXPECT_EQ(WhyNotAsIs(report, true)->rule_id(), "GATE_PICKLE") << "an array of objects";
+  report.set_format("skops");
   EXPECT_FALSE(WhyNotAsIs(report, false));
+  v1::Report anew = report;
+  anew.add_globals()->set_trust(v1::TRUST_BY_NAME_AND_PARAMS);
+  EXPECT_EQ(WhyNotAsIs(anew, true)->rule_id(), "GATE_REPLACED");
   report.add_globals()->set_trust(v1::TRUST_REWRITTEN);
   EXPECT_EQ(WhyNotAsIs(report, true)->rule_id(), "GATE_REWRITTEN");
 }
 
 TEST_F(GateTest, HandsOnNoValueThatIsReplaced) {
-  v1::Report report = Accepted("pickle");
+  v1::Report report = Accepted("skops");
   v1::Finding* note = report.add_findings();
   note->set_rule_id("VALUE_FORCED");
   note->set_object_path("$.steps[0].n_jobs");

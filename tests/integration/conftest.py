@@ -12,7 +12,7 @@ from .daemon import Daemon
 
 # Tests that need a library which Debian has not; its environment runs the other models.
 NEEDS = {
-    "skops": ("test_convert.py", "test_shim_skops.py", "test_skops.py"),
+    "skops": ("test_convert.py", "test_gate.py", "test_shim_skops.py", "test_skops.py"),
     "torch": ("test_torch_models.py",),
     "xgboost": ("test_boosters.py", "test_gate_boosters.py"),
 }

@@ -16,6 +16,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import skops.io
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -23,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 
 from corpora import opcodes as op
 
-from .daemon import BIN, ROOT, Daemon
+from .daemon import ACCEPTED, BIN, ROOT, Daemon
 
 BAD = op.stream(op.call(op.global_("posix", "system"), "true"))
 
@@ -55,7 +56,7 @@ def iris(n_jobs: int | None = None) -> Any:
 def test_what_is_vetted_is_what_arrives(daemon: Daemon, source: Path, tmp_path: Path) -> None:
     x, y = load_iris(return_X_y=True)
     model = LogisticRegression(max_iter=500).fit(x, y)
-    joblib.dump(model, source / "model.joblib")
+    skops.io.dump(model, source / "model.skops")
     (source / "sub").mkdir()
     np.save(source / "sub" / "large.npy", np.arange(500_000))  # By descriptor, not inline.
     target, told = tmp_path / "models", tmp_path / "termination"
@@ -65,11 +66,11 @@ def test_what_is_vetted_is_what_arrives(daemon: Daemon, source: Path, tmp_path: 
     finally:
         os.umask(old)
     assert done.returncode == 0, done.stderr
-    assert files(target) == ["model.joblib", "sub", "sub/large.npy"]
-    for name in ("model.joblib", "sub/large.npy"):
+    assert files(target) == ["model.skops", "sub", "sub/large.npy"]
+    for name in ("model.skops", "sub/large.npy"):
         assert (target / name).read_bytes() == (source / name).read_bytes()
         assert stat.S_IMODE((target / name).stat().st_mode) == 0o644
-    assert (joblib.load(target / "model.joblib").predict(x) == model.predict(x)).all()
+    assert (skops.io.load(target / "model.skops").predict(x) == model.predict(x)).all()
     assert told.read_text() == "2 files vetted and copied"
     assert done.stderr.splitlines()[-1] == "loadlock gate: 2 files vetted and copied"
     # A container that starts anew does it again.
@@ -121,16 +122,28 @@ def test_what_is_no_file_is_not_decided(daemon: Daemon, source: Path, tmp_path: 
 
 
 def test_what_loadlock_changes_is_not_handed_on(daemon: Daemon, source: Path, tmp_path: Path) -> None:
-    joblib.dump(iris(n_jobs=2), source / "jobs.joblib")
-    joblib.dump(make_pipeline(iris(), memory="/tmp/x"), source / "memory.joblib")
+    skops.io.dump(iris(n_jobs=2), source / "jobs.skops")
+    skops.io.dump(make_pipeline(iris(), memory="/tmp/x"), source / "memory.skops")
     target = tmp_path / "models"
-    done = gate(daemon, source / "jobs.joblib", target)
+    done = gate(daemon, source / "jobs.skops", target)
     assert (done.returncode, files(target)) == (1, [])
     assert "--keep-n-jobs" in done.stderr
-    assert gate(daemon, "--keep-n-jobs", source / "jobs.joblib", target).returncode == 0
-    done = gate(daemon, "--keep-n-jobs", source / "memory.joblib", tmp_path / "other")
+    assert gate(daemon, "--keep-n-jobs", source / "jobs.skops", target).returncode == 0
+    done = gate(daemon, "--keep-n-jobs", source / "memory.skops", tmp_path / "other")
     assert (done.returncode, files(tmp_path / "other")) == (1, [])
     assert "GATE_REPLACED" in done.stdout
+
+
+def test_no_pickle_is_handed_to_a_loader_that_runs_it(daemon: Daemon, source: Path, tmp_path: Path) -> None:
+    """Not even one that loads here: what its opcodes threw away nobody judged."""
+    joblib.dump(iris(), source / "forest.joblib")
+    joblib.dump(iris(), source / "forest.joblib.z", compress=3)
+    np.save(source / "objects.npy", np.array([{1: np.arange(3)}], dtype=object))
+    for path in sorted(source.iterdir()):
+        assert daemon.stub.audit(path).verdict == ACCEPTED
+        done = gate(daemon, path, tmp_path / "models")
+        assert (done.returncode, files(tmp_path / "models")) == (1, []), path
+        assert "GATE_PICKLE" in done.stdout
 
 
 def test_files_may_be_left_out_by_name_alone(daemon: Daemon, source: Path, tmp_path: Path) -> None:
