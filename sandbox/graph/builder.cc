@@ -252,6 +252,12 @@ void Builder::Become(NodeId id, NodeId value) {
   to.payload = from.payload;
 }
 
+void Builder::Discard(NodeId id) {
+  // Texts, numbers and names were made by nobody.
+  if (kind(id) < Kind::kList || kind(id) == Kind::kGlobal) return;
+  if (budget_->ChargeHeap(sizeof(id))) discarded_.push_back(id);
+}
+
 absl::Span<const NodeId> Builder::edges(NodeId id) const {
   const Node& node = nodes_[id];
   return absl::MakeConstSpan(edges_).subspan(FirstEdge(node), node.extra);

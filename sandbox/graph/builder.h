@@ -122,6 +122,9 @@ class Builder {
   NodeId Pending(uint16_t what, absl::Span<const NodeId> edges);
   // `id` becomes what `value` is; its identity and origin stay.
   void Become(NodeId id, NodeId value);
+  // A value was thrown away. Unless the result has it all the same, Encode refuses: what made it
+  // ran where pickles are run, and no rule of a place would judge it.
+  void Discard(NodeId id);
 
   const Node& node(NodeId id) const { return nodes_[id]; }
   Kind kind(NodeId id) const { return nodes_[id].kind; }
@@ -150,7 +153,7 @@ class Builder {
 
   // Encodes what is reachable from `root`, children before parents except in cycles. Refuses
   // (and returns the reason): a depth beyond the budget, a pending value (its BUILD never
-  // came), a key that occurs twice in one dict, limits of the wire form.
+  // came), a key that occurs twice in one dict, a value thrown away, limits of the wire form.
   [[nodiscard]] std::optional<Refusal> Encode(NodeId root, Encoded* out) const;
 
  private:
@@ -178,6 +181,7 @@ class Builder {
   std::vector<TensorInfo> tensors_;
   std::vector<int64_t> geometry_;
   std::vector<GlobalUse> globals_;
+  std::vector<NodeId> discarded_;
   absl::flat_hash_map<std::pair<std::string_view, std::string_view>, uint32_t> global_index_;
   std::vector<std::unique_ptr<char[]>> kept_;
   size_t kept_left_ = 0;

@@ -52,6 +52,11 @@ std::optional<Refusal> Encoder::Run(NodeId root, Encoded* out) {
   while (!stack_.empty()) {
     if (!Step()) return refusal_;
   }
+  for (const NodeId id : b_.discarded_) {
+    if (slots_[id].index != kUnseen) continue;
+    Refuse(id, "STATE_RULE", "a value is made and thrown away, which no library writes");
+    return refusal_;
+  }
   for (const auto& [place, target] : fixups_) c_.operands[place] = slots_[target].index;
   c_.root = slots_[root].index;
   c_.strings = strings_.Release();

@@ -96,6 +96,38 @@ TEST(Attacks, StackAndMarks) {
                  {"GET 00 is False to pickletools", "Np0\ng00\n.", "MALFORMED"}});
 }
 
+// What vanishes from the result was called all the same where pickles are run.
+TEST(Attacks, CallsWhoseResultIsThrownAway) {
+  ExpectRefused({{"REDUCE, POP", "cm\nC\n)R0N.", "STATE_RULE"},
+                 {"NEWOBJ, POP",
+                  Lit("cm\nC\n)\x81"
+                      "0N."),
+                  "STATE_RULE"},
+                 {"NEWOBJ_EX, POP",
+                  Lit("cm\nC\n)}\x92"
+                      "0N."),
+                  "STATE_RULE"},
+                 {"OBJ, POP", "(cm\nC\no0N.", "STATE_RULE"},
+                 {"INST, POP", "(Nim\nC\n0N.", "STATE_RULE"},
+                 {"BUILD, POP", "cm\nC\n)R}b0N.", "STATE_RULE"},
+                 {"POP_MARK", "(cm\nC\n)R1N.", "STATE_RULE"},
+                 {"kept in the memo alone",
+                  Lit("cm\nC\n)Rq\x00"
+                      "0N."),
+                  "STATE_RULE"},
+                 {"beside one that stays", "cm\nC\n)R0cm\nC\n)R.", "STATE_RULE"},
+                 {"inside of a list", "(lp0\ncm\nC\n)Ra0N.", "STATE_RULE"},
+                 {"a list", "]0N.", "STATE_RULE"},
+                 {"inside of another", "cm\nC\n(cm\nD\n)RtR0N.", "STATE_RULE"}});
+}
+
+TEST(Attacks, WhatTheResultHoldsMayBePopped) {
+  for (const char* pickle : {"I1\n0N.", "cm\nC\n0N.", "cm\nC\n)Rp0\n0g0\n.", "(lp0\n0g0\n."}) {
+    const auto outcome = ParseToText(AsBytes(std::string(pickle)), false);
+    EXPECT_TRUE(outcome.accepted) << pickle << ": " << outcome.text;
+  }
+}
+
 TEST(Attacks, TextThatReadersSeeDifferently) {
   ExpectRefused(
       {{"hex INT", "I0x10\n.", "MALFORMED"},

@@ -146,12 +146,15 @@ bool Machine::OpPop() {
     return PopMark(&start);
   }
   NodeId node = graph::kNoNode;
-  return Pop(&node);
+  if (!Pop(&node)) return false;
+  b_.Discard(node);
+  return true;
 }
 
 bool Machine::OpPopMark() {
   size_t start = 0;
   if (!PopMark(&start)) return false;
+  for (const NodeId node : stack_.Above(start)) b_.Discard(node);
   stack_.CutTo(start);
   return true;
 }

@@ -155,7 +155,7 @@ TEST(Opcodes, PutStoresTheTopAndIndicesNeedNotBeInOrder) {
                      "0]q\x02\x94."))
                 .substr(0, 9),
             "MALFORMED");
-  EXPECT_EQ(Text(Lit("]q\x07"
+  EXPECT_EQ(Text(Lit("Nq\x07"
                      "0}\x94h\x01\x86.")),
             "(#0={}, #0)");
 }
