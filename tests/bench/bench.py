@@ -202,6 +202,17 @@ class Bench:
         )  # fmt: skip
         return rows
 
+    def large(self, sizes: list[int], torch: Path) -> list[Row]:
+        """In a process of its own; its daemons have stores."""
+        with tempfile.TemporaryDirectory(prefix="loadlock-bench-") as folder:
+            rows = Path(folder) / "rows.json"
+            mib = [part for size in sizes for part in ("--mib", str(size))]
+            self.output(
+                self.python, HERE / "large.py", "--build", self.bin.parent, "--folder", folder,
+                "--torch", torch, "--models", self.models, "--json", rows, *mib,
+            )  # fmt: skip
+            return [Row(**row) for row in json.loads(rows.read_text())]
+
     def commands(self) -> list[Row]:
         small = str(self.file("small.pkl"))
         venv = self.python.parent
@@ -244,9 +255,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--only", choices=["rpc", "jail", "pickle", "load", "commands"], action="append")
+    parser.add_argument(
+        "--only", choices=["rpc", "jail", "pickle", "load", "commands", "large"], action="append"
+    )
     parser.add_argument("--json", type=Path, help="write the rows there too")
+    parser.add_argument(
+        "--large", type=int, action="append", metavar="MIB", default=[],
+        help="also measure checkpoints of that size; they take four times that on the disk of TMPDIR",
+    )  # fmt: skip
+    parser.add_argument(
+        "--torch", type=Path, default=ROOT / "build" / "venv-debian" / "bin" / "python",
+        help="for --large: an interpreter that has torch, safetensors and loadlock",
+    )  # fmt: skip
     options = parser.parse_args()
+    if "large" in (options.only or ()) and not options.large:
+        parser.error("--only large needs --large MIB")
     bench = Bench(options.build.resolve(), options.models.resolve())
     rows: list[Row] = []
     broken: list[str] = []
@@ -267,6 +290,8 @@ def main() -> int:
         run("rpc", bench.rpc)
         run("load", bench.load)
         run("commands", bench.commands)
+    if options.large:
+        run("large", lambda: bench.large(options.large, options.torch))
     print_table(rows)
     goals = [row for row in rows if row.met is not None]
     missed = [row.what for row in goals if not row.met]
