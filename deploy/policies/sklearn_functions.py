@@ -137,6 +137,21 @@ INTERPOLATION = "scipy.interpolate._interpolate.interp1d"
 FUNCTIONS = [
     *(
         Entry(
+            f"joblib.{name}",
+            "NAME",
+            at=(
+                "sklearn.pipeline.Pipeline.memory",
+                *(
+                    f"sklearn.cluster._agglomerative.{cls}.memory"
+                    for cls in ("AgglomerativeClustering", "FeatureAgglomeration")
+                ),
+            ),
+            why="left out: None takes its place",
+        )
+        for name in ("memory.Memory", "_store_backends.FileSystemStoreBackend")
+    ),
+    *(
+        Entry(
             f"builtins.str.{name}",
             "NAME",
             at=tuple(

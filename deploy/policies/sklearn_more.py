@@ -14,6 +14,7 @@ from sklearn_terms import (
     KERNEL,
     KERNELS,
     LIST,
+    MEMORY,
     NAME,
     NONE,
     NUMBER,
@@ -71,6 +72,7 @@ add(
 add(
     "sklearn.cluster._agglomerative.AgglomerativeClustering",
     why=PLAIN,
+    memory=MEMORY,
     metric=Rule([NONE, STR]),
     affinity=Rule([NONE, STR]),
     connectivity=SPARSE_OR_NONE,
@@ -79,6 +81,7 @@ add(
     "sklearn.cluster._agglomerative.FeatureAgglomeration",
     "FEATURE_LABELS",
     why="one cluster a feature; pools by a listed function",
+    memory=MEMORY,
     metric=Rule([NONE, STR]),
     affinity=Rule([NONE, STR]),
     connectivity=SPARSE_OR_NONE,

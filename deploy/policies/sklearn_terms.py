@@ -44,6 +44,8 @@ def made(*classes: str, also: Sequence[str] = ()) -> Rule:
     return Rule([OBJECT, *also], classes=classes)
 
 
+# A folder whose files joblib unpickles at fit, or what keeps one: never.
+MEMORY = Rule(force="None", why="its cache would be unpickled by fit")
 NESTED = Rule([LIST, OBJECT], why="steps are any listed estimator, acyclic")
 ANY = Rule([OBJECT, NONE, STR], why="a listed estimator")
 

@@ -11,6 +11,7 @@ from sklearn_terms import (
     DTYPE,
     INT,
     LIST,
+    MEMORY,
     NAME,
     NESTED,
     NONE,
@@ -169,6 +170,7 @@ add(
 add(
     "sklearn.pipeline.Pipeline",
     why="steps are listed estimators",
+    memory=MEMORY,
     steps=NESTED,
     transform_input=Rule([NONE, LIST]),
 )

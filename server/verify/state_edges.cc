@@ -5,7 +5,9 @@
 namespace loadlock::verify {
 namespace {
 
-bool IsApart(const policy::CompiledRule& rule) { return rule.proto->drop() || rule.back; }
+bool IsApart(const policy::CompiledRule& rule) {
+  return rule.proto->drop() || rule.back || rule.force.has_value();
+}
 
 }  // namespace
 
@@ -36,10 +38,14 @@ void StateEdges::AddObject(const View& view, NodeId object, const policy::Compil
     const Value value = attributes.value(i);
     if (rule == nullptr || !IsApart(*rule) || !value.is_node()) continue;
     const uint32_t place = pairs ? 2 * i + 1 : i;
-    if (rule->proto->drop()) {
+    // An instance is never the forced value, which takes its place.
+    const v1::NodeKind kind = view.kind(value.index);
+    const bool replaced =
+        rule->force.has_value() && (kind == v1::NODE_KIND_OBJECT || kind == v1::NODE_KIND_CALL);
+    if (rule->proto->drop() || replaced) {
       kinds_[Key(state, place)] = Kind::kDropped;
       dropped_.push_back({object, state, place, value.index, &entry, key});
-    } else if (view.kind(value.index) == v1::NODE_KIND_OBJECT) {
+    } else if (rule->back && kind == v1::NODE_KIND_OBJECT) {
       kinds_[Key(state, place)] = Kind::kBack;
     }
   }

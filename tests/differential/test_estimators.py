@@ -38,7 +38,7 @@ def models_of(estimator: str) -> list[Fitted]:
     def mine(name: str) -> bool:
         return name.partition("@")[0].partition("[")[0].partition("-")[0] == estimator and wanted(name)
 
-    return list(all_fitted(mine))
+    return list(all_fitted(mine, constrained=LONG))
 
 
 def writers_for(number: int) -> list[str]:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import collections
 import datetime
+import functools
 import io
+import os
 import pickle
 import zipfile
+from pathlib import Path
 
 import joblib
 import loadlock
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.cluster import FeatureAgglomeration
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from corpora import opcodes as op
 from corpora.tampered import dump
@@ -125,6 +132,45 @@ def test_a_name_of_a_module_is_no_attribute_of_a_class(daemon: Daemon) -> None:
         vectorizer = op.global_("sklearn.feature_extraction.text", "CountVectorizer")
         data = op.stream(vectorizer + op.EMPTY_TUPLE + op.NEWOBJ + state + op.BUILD, 4)
         assert daemon.audit_bytes(data).verdict == REFUSED, name
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_what_keeps_a_cache_does_not_arrive(folder: bool, daemon: Daemon, tmp_path: Path) -> None:
+    memory = joblib.Memory(tmp_path if folder else None, verbose=0)
+    rows = np.arange(6.0).reshape(3, 2)
+    models = (
+        Pipeline([("scale", StandardScaler())], memory=memory).fit(rows),
+        FeatureAgglomeration(1, memory=memory).fit(rows),
+    )
+    with loadlock.Client(f"unix:{daemon.socket}") as client:
+        for model in models:
+            for data in (
+                *(pickle.dumps(model, protocol) for protocol in range(6)),
+                dump(model, {}, "joblib-4"),
+            ):
+                ours = client.load(daemon.write("cached.pkl", data))
+                assert ours.memory is None
+                assert np.array_equal(ours.transform(rows), model.transform(rows))
+
+
+def test_a_cache_stands_nowhere_else_and_names_nothing_else(daemon: Daemon) -> None:
+    memory = joblib.Memory(None, verbose=0)
+    with_name, with_call = joblib.Memory(None, verbose=0), joblib.Memory(None, verbose=0)
+    with_name.store_backend = print
+    with_call.store_backend = functools.partial(os.system, "true")
+    pipeline = Pipeline([("scale", StandardScaler())])
+    for thing in (
+        memory,
+        [memory],
+        LogisticRegression(C=memory),
+        Pipeline([("scale", memory)]),
+        StandardScaler().set_params(copy=memory),
+        clone(pipeline).set_params(memory=[memory]),
+        clone(pipeline).set_params(memory=with_name),
+        clone(pipeline).set_params(memory=with_call),
+        {"memory": memory},
+    ):
+        assert daemon.audit_bytes(dump(thing, {}, "pickle-4")).verdict == REFUSED, thing
 
 
 def test_a_zipped_folder_of_models(daemon: Daemon) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import composed, composed_more, variants, variants_more
+from . import composed, composed_more, constraints, variants, variants_more
 from .data import Data, data
 from .holders import needed
 from .recipes import WANTED, classes, make
@@ -106,7 +106,7 @@ def _label(value: Any) -> str:
     return "".join(character if character.isalnum() or character in "-._" else "_" for character in text)[:30]
 
 
-def plans() -> Iterator[Plan]:
+def plans(*, constrained: bool = False) -> Iterator[Plan]:
     known = classes()
     for name in known:
         inputs, targets = WANTED.get(name, ("", ""))
@@ -115,7 +115,8 @@ def plans() -> Iterator[Plan]:
             continue
         for inputs, targets in FLAVOURS:
             yield Plan(f"{name}@{'+'.join(filter(None, (inputs, targets)))}", _plain(name), inputs, targets)
-    for family in (*variants.FAMILIES, *variants_more.FAMILIES):
+    more = (constraints.variants,) if constrained else ()
+    for family in (*variants.FAMILIES, *variants_more.FAMILIES, *more):
         for name, given, inputs, targets in family():
             if name not in known:
                 continue
@@ -132,10 +133,15 @@ def plans() -> Iterator[Plan]:
             continue  # a version without one of the names
 
 
-def all_fitted(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Fitted]:
-    """Every model whose name is wanted and that this version can fit and pickle; each name once."""
+def all_fitted(
+    wanted: Callable[[str], bool] = lambda name: True, *, constrained: bool = False
+) -> Iterator[Fitted]:
+    """Every model whose name is wanted and that this version can fit and pickle; each name once.
+
+    constrained: with every parameter at values that its constraints allow, too.
+    """
     seen: set[str] = set()
-    for plan in plans():
+    for plan in plans(constrained=constrained):
         if plan.name in seen or not wanted(plan.name):
             continue
         fitted = plan.fit()
