@@ -126,6 +126,8 @@ BY_NAME = {
         for name in RESULTS
     },
 }  # fmt: skip
+# The one that pandas has, by the names of its versions.
+MISSING = ("pandas.NA", "pandas._libs.missing.NA")
 # Of no behaviour: bags of checkpoints hold them too.
 BAGGED = (*VALUES, *BY_NAME, *RECORDS, f"{SEEDS}.__pyx_unpickle_SeedSequence", "numpy.matrix",
           "numpy.ma.core._mareconstruct")  # fmt: skip
@@ -151,6 +153,7 @@ POLICY = Policy(
         *(Entry(name, "FACTORY", "RECORDS", why="a view of a proven array") for name in RECORDS),
         Entry(f"{SEEDS}.__pyx_unpickle_SeedSequence", "FACTORY", "SEED_SEQUENCE", why="of its integers anew"),
         Entry(f"{SEEDS}.SeedSequence", "NAME", at=("@SEED_SEQUENCE",), why="argument of its unpickling"),
+        *(Entry(name, "NAME", at=("*",), why="a missing value, which nothing calls") for name in MISSING),
         Entry("numpy.ma.core.MaskedConstant", "FACTORY", "MASKED_ARRAY", why="numpy's own one"),
         *(Entry(f"pathlib.{name}", "FACTORY", "PATH", why="parts only, as a pure path") for name in PATHS),
         *(Entry(f"datetime.{name}", "FACTORY", "DATETIME", why="fields in range") for name in TIMES),

@@ -1,7 +1,10 @@
 #include "server/verify/dtype.h"
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace loadlock::verify {
@@ -9,6 +12,7 @@ namespace {
 
 // numpy keeps an item's size in an int.
 constexpr uint32_t kMaxItemSize = 0x7FFFFFFF;
+constexpr int64_t kMaxFieldRank = 8;
 
 bool IsTimeUnit(absl::string_view unit) {
   // "[ns]" or "[25s]"; empty is the generic unit.
@@ -78,6 +82,32 @@ std::optional<DType> ParseTypestr(absl::string_view text) {
   if (ordered == (dtype.order == '|')) return std::nullopt;
   dtype.itemsize = static_cast<uint32_t>(size);
   return dtype;
+}
+
+std::optional<uint64_t> SubarraySize(absl::string_view text) {
+  const size_t end = text.find(')');
+  if (!absl::ConsumePrefix(&text, "(") || end == absl::string_view::npos) return std::nullopt;
+  absl::string_view shape = text.substr(0, end - 1);
+  const std::optional<DType> item = ParseTypestr(text.substr(end));
+  if (!item || item->kind == 'O' || item->itemsize == 0) return std::nullopt;
+  uint64_t size = item->itemsize;
+  // One dimension has a comma behind it, several have commas between them.
+  const auto commas = std::count(shape.begin(), shape.end(), ',');
+  if (commas == 0 || commas >= kMaxFieldRank || (absl::ConsumeSuffix(&shape, ",") && commas > 1)) {
+    return std::nullopt;
+  }
+  for (const absl::string_view text_of_extent : absl::StrSplit(shape, ',')) {
+    uint64_t extent = 0;
+    if (text_of_extent.empty() || text_of_extent.size() > 10 || text_of_extent[0] == '0' ||
+        !std::all_of(text_of_extent.begin(), text_of_extent.end(),
+                     [](char c) { return c >= '0' && c <= '9'; }) ||
+        !absl::SimpleAtoi(text_of_extent, &extent)) {
+      return std::nullopt;
+    }
+    size *= extent;
+    if (size > kMaxItemSize) return std::nullopt;
+  }
+  return size;
 }
 
 }  // namespace loadlock::verify

@@ -28,6 +28,10 @@ struct DType {
 // "<f8", "|b1", "|i1", ">U12", "<M8[ns]", "|O". nullopt if it is anything else.
 std::optional<DType> ParseTypestr(absl::string_view text);
 
+// Bytes of a field that is an array itself, "(2,3)<f4" or "(3,)|i1", of 1 to 8 dimensions, each at
+// least 1. nullopt if it is anything else.
+std::optional<uint64_t> SubarraySize(absl::string_view text);
+
 }  // namespace loadlock::verify
 
 #endif  // LOADLOCK_SERVER_VERIFY_DTYPE_H_

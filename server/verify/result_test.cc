@@ -108,6 +108,31 @@ TEST(Typestr, OnlyTheCanonicalForm) {
   }
   EXPECT_EQ(ParseTypestr("<U12")->itemsize, 48U);
   EXPECT_FALSE(ParseTypestr(">f8")->native());
+  EXPECT_EQ(SubarraySize("(2,3)<f4"), 24U);
+  EXPECT_EQ(SubarraySize("(3,)|i1"), 3U);
+  for (const char* bad : {"",
+                          "(",
+                          "()",
+                          "(3)|i1",
+                          "(3,4,)|i1",
+                          "(,)|i1",
+                          "(0,)|i1",
+                          "(03,)|i1",
+                          "(-1,)|i1",
+                          "(3,)|O",
+                          "(3,)",
+                          "(3,)f4",
+                          "3,)|i1",
+                          "(2,)(2,)|i1",
+                          "(1,1,1,1,1,1,1,1,1)|i1",
+                          "(2 ,)|i1",
+                          "(65536,65536)|i1",
+                          "(9999999999,)<f8",
+                          "(3,)<U0",
+                          "(3,))|i1"}) {
+    EXPECT_FALSE(SubarraySize(bad).has_value()) << bad;
+  }
+  EXPECT_FALSE(ParseTypestr("(3,)|i1").has_value());
 }
 
 }  // namespace

@@ -299,6 +299,18 @@ std::string StateChecker::WhyNotClasses(const CompiledRule& rule, Value value) {
   return "";
 }
 
+bool StateChecker::ListsBag(const CompiledRule& rule) const {
+  const auto& classes = rule.proto->classes();
+  return std::any_of(classes.begin(), classes.end(), [this](absl::string_view name) {
+    const size_t dot = name.rfind('.');
+    const policy::CompiledEntry* entry =
+        dot == absl::string_view::npos
+            ? nullptr
+            : scope_.policy().Find(name.substr(0, dot), name.substr(dot + 1));
+    return entry != nullptr && entry->schema() == policy::Schema::kNamespace;
+  });
+}
+
 bool StateChecker::HoldsBag(Value value) const {
   std::vector<NodeId> stack = {value.index};
   absl::flat_hash_set<NodeId> seen = {value.index};
@@ -306,8 +318,9 @@ bool StateChecker::HoldsBag(Value value) const {
     const NodeId id = stack.back();
     stack.pop_back();
     if (scope_.CallOf(Value::Node(id), policy::Schema::kNamespace)) return true;
-    // An object's own state has been asked.
-    if (scope_.view().kind(id) == v1::NODE_KIND_OBJECT) continue;
+    // An object's own state is asked by its rules; a Bunch and its like have none.
+    const std::optional<Instance> inner = scope_.InstanceOf(Value::Node(id));
+    if (inner && inner->entry->trust() != v1::TRUST_BY_NAME_AND_PARAMS) continue;
     const Children children = scope_.view().children(id);
     if (!scope_.view().Spend(1 + children.count)) return true;
     for (uint32_t i = 0; i < children.count; ++i) {
@@ -329,7 +342,7 @@ bool StateChecker::CheckInstances(const Instance& object, const CompiledRule* ru
     const bool speaks = each->kinds != 0 ? each->AllowsKind(v1::VALUE_KIND_OBJECT)
                                          : !each->proto->classes().empty();
     if (!speaks) rule = nullptr;
-    named = named || !each->proto->classes().empty();
+    named = named || ListsBag(*each);
   }
   if (rule != nullptr && !named && HoldsBag(value)) {
     return Refuse(object, "STATE_RULE", key,

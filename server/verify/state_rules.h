@@ -34,6 +34,8 @@ class StateChecker {
   std::string WhyNotClasses(const policy::CompiledRule& rule, Value value);
   // A bag, whose attributes are the artifact's, in the value or in containers below it.
   bool HoldsBag(Value value) const;
+  // The rule names a class of bags.
+  bool ListsBag(const policy::CompiledRule& rule) const;
   bool CheckInstances(const Instance& object, const policy::CompiledRule* rule,
                       absl::string_view key, Value value);
   bool CheckRequired(const Instance& object);

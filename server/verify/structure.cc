@@ -235,7 +235,8 @@ class Checker {
         return (IsInt(operands[0]) && IsInt(operands[1]) && IsInt(operands[2])) ||
                Fail("a range of something else than integers");
       case v1::NODE_KIND_DTYPE:
-        return ParseTypestr(view_.string(operands[0])).has_value() || Fail("typestr");
+        return ParseTypestr(view_.string(operands[0])).has_value() ||
+               SubarraySize(view_.string(operands[0])).has_value() || Fail("typestr");
       case v1::NODE_KIND_DTYPE_RECORD:
         return CheckRecord(operands);
       case v1::NODE_KIND_NDARRAY:
@@ -288,6 +289,16 @@ class Checker {
     return static_cast<uint64_t>(size);
   }
 
+  // A field may be an array itself, whose dtype is that of no array.
+  std::optional<uint64_t> FieldSize(NodeId id) const {
+    if (const std::optional<uint64_t> size = ItemSize(id)) return size;
+    const absl::Span<const uint32_t> operands = view_.operands(id);
+    if (!KindIs(id, v1::NODE_KIND_DTYPE) || operands.empty() || !InPool('s', operands[0])) {
+      return std::nullopt;
+    }
+    return SubarraySize(view_.string(operands[0]));
+  }
+
   bool CheckRecord(absl::Span<const uint32_t> operands) {
     const int64_t size = view_.integer(operands[0]);
     if (size <= 0 || size > kMaxRecordSize) return Fail("item size");
@@ -296,7 +307,7 @@ class Checker {
     for (size_t i = 1; i < operands.size(); i += 3) {
       const absl::string_view name = view_.string(operands[i]);
       if (name.empty() || !names.insert(name).second) return Fail("field name");
-      const std::optional<uint64_t> field = ItemSize(operands[i + 1]);
+      const std::optional<uint64_t> field = FieldSize(operands[i + 1]);
       const int64_t offset = view_.integer(operands[i + 2]);
       if (!field || offset < 0 || offset > size || *field > static_cast<uint64_t>(size - offset)) {
         return Fail("a field lies outside of its record");

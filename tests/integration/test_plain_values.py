@@ -20,6 +20,7 @@ import joblib
 import loadlock
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from corpora import opcodes as op
 
@@ -82,6 +83,14 @@ VALUES: dict[str, Any] = {
     "record": RECORDS[1],
     "void": FIELDS[1],
     "void-of-no-fields": np.void(b"abcd"),
+    "fields-that-are-arrays": np.array(
+        [(1, [[1, 2], [3, 4]], [5, 6, 7])],
+        [("a", "u1"), ("grid", ">f4", (2, 2)), ("line", "<i2", 3)],
+    ).view(np.recarray),
+    "other-byte-order": [np.arange(3, dtype=kind) for kind in (">f8", ">i4", ">c8", ">u2")],
+    "other-byte-order-long": np.arange(3000, dtype=">f8"),
+    "other-byte-order-texts": np.array([["a", "é"]], ">U3"),
+    "bunch": Bunch(path=pathlib.PurePosixPath("a"), parts=[uuid.UUID(int=1)], id=types.SimpleNamespace(a=1)),
     "masked": np.ma.masked,
     "decompositions": [np.linalg.eig(np.eye(2)), np.linalg.svd(np.eye(2)), np.linalg.slogdet(np.eye(2))],
     "object-array": np.array([decimal.Decimal("1.5"), uuid.UUID(int=5), None], dtype=object),
@@ -216,6 +225,50 @@ def test_what_lies_is_refused(name: str, daemon: Daemon) -> None:
     report = daemon.audit_bytes(HOSTILE[name])
     assert report.verdict == REFUSED
     assert error_rules(report)
+
+
+@pytest.mark.parametrize("shape", [(0,), (2**20, 2**20), (1,) * 9, (-1,), ()])
+def test_fields_of_odd_shapes_are_refused(shape: tuple[int, ...], daemon: Daemon) -> None:
+    def dtype(text: str, *state: Any) -> op.Raw:
+        return op.build(op.call(op.global_("numpy", "dtype"), text, False, True), (3, "|", *state))
+
+    inner = op.build(
+        op.call(op.global_("numpy", "dtype"), "u1", False, True), (3, "|", *[None] * 3, -1, -1, 0)
+    )
+    size = int(np.prod(shape, dtype=object))
+    field = dtype(f"V{abs(size) % 2**31}", (inner, shape), None, None, size, 1, 0)
+    record = dtype("V8", None, ("a",), {"a": (field, 0)}, 8, 1, 0)
+    array = op.call(op.global_("numpy._core.numeric", "_frombuffer"), b"", record, (0,), "C")
+    report = daemon.audit_bytes(op.stream(array, 4))
+    assert report.verdict == REFUSED
+    assert error_rules(report) <= {"DTYPE", "ARRAY_BOUNDS"}
+
+
+@pytest.mark.parametrize(
+    ("descr", "word"),
+    [
+        ("[('a', '<f4', (2, 0))]", "field"),
+        ("[('a', '<f4', ())]", "shape"),
+        ("[('a', [('b', '<f4')], (2,))]", "records"),
+        ("[('a', '|O', (2,))]", "objects"),
+        ("[('', '|V4', (2,))]", "name"),
+        ("'<f16'", "long double"),
+    ],
+)
+def test_dtypes_of_files_are_told_from_others(descr: str, word: str, daemon: Daemon) -> None:
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': (0,), }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    report = daemon.audit_bytes(b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header)
+    assert report.verdict == REFUSED
+    assert word in report.findings[0].message
+
+
+def test_the_missing_value_of_pandas_stands_anywhere(daemon: Daemon) -> None:
+    for name in ("pandas", "pandas._libs.missing"):
+        missing = op.Raw(op.global_(name, "NA"))
+        assert daemon.audit_bytes(op.stream(op.value({"a": missing}))).verdict == ACCEPTED
+        assert daemon.audit_bytes(op.stream(op.call(bytes(missing)))).verdict == REFUSED
+    assert daemon.audit_bytes(op.stream(op.global_("pandas", "DataFrame"))).verdict == REFUSED
 
 
 @pytest.mark.parametrize("kind", ["recarray", "ndarray"])

@@ -300,6 +300,21 @@ def test_other_keys_are_refused(writer, root, dtype, count):
         root(bits(writer, "MT19937", writer.dict_str({"state": inner})))
 
 
+def test_a_field_that_is_an_array(writer, root):
+    grid = np.arange(6, dtype="<i2").reshape(1, 2, 3)
+    made = root(writer.array(record(writer, 12, [("grid", "(2,3)<i2", 0)]), grid.tobytes(), (1,)))
+    assert made.dtype == np.dtype([("grid", "<i2", (2, 3))])
+    assert (made["grid"] == grid).all()
+
+
+@pytest.mark.parametrize(
+    "typestr", ["(2,3)<i2", "(3)<i2", "(0,)<i2", "(2,)(2,)<i2", "(2,)O", "2<i2"]
+)
+def test_such_a_dtype_is_that_of_no_array(writer, root, typestr):
+    with pytest.raises(RebuildError):
+        root(writer.array(writer.dtype(typestr), bytes(12), (1,)))
+
+
 @pytest.mark.parametrize("name", ["", "default_rng", "BitGenerator", "os", "MT19937\0"])
 def test_other_generators_are_refused(writer, root, name):
     with pytest.raises(RebuildError, match="unknown bit generator"):

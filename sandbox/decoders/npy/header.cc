@@ -105,7 +105,8 @@ class HeaderParser {
       return false;
     }
     if (reader_.Accept(',')) {
-      return Fail("has a field that is an array itself, which is not supported", "DTYPE");
+      if (!ReadShape(&out->shape)) return false;
+      if (out->shape.empty()) return Fail("has a field of an empty shape", "DTYPE");
     }
     return reader_.Accept(')');
   }

@@ -40,6 +40,8 @@ struct Descr {
 struct Field {
   std::string name;  // UTF-8; empty: padding
   Descr descr;
+  // Of a field that is an array itself; else empty.
+  std::vector<int64_t> shape;
 };
 
 struct Header {

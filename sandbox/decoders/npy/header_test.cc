@@ -156,7 +156,9 @@ TEST(ReadHeaderTest, EncodingFollowsTheVersion) {
 
 TEST(ReadHeaderTest, TitlesAndArraysInRecordsAreRefused) {
   EXPECT_EQ(ReadText(WithDescr("[(('title', 'a'), '<i4')]")), "DTYPE");
-  EXPECT_EQ(ReadText(WithDescr("[('a', '<i4', (2,))]")), "DTYPE");
+  EXPECT_EQ(ReadText(WithDescr("[('a', '<i4', ())]")), "DTYPE");
+  EXPECT_EQ(ReadText(WithDescr("[('a', '<i4', 2)]")), "MALFORMED");
+  EXPECT_EQ(ReadText(WithDescr("[('a', '<i4', (2,), 3)]")), "MALFORMED");
   EXPECT_EQ(ReadText(WithDescr("('<i4', (2,))")), "MALFORMED");
 }
 

@@ -44,7 +44,7 @@ class DtypeMaker {
 
   NodeId Simple(const std::string& typestr) {
     const auto dtype = Canonical(typestr);
-    if (!dtype) return Fail(absl::StrCat("the dtype ", graph::Quote(typestr), " is not supported"));
+    if (!dtype) return Fail(numpy::WhyNoDtype(typestr));
     if (dtype->kind == 'O') return Fail("a record with fields of objects is not supported");
     return builder_->Dtype(builder_->Keep(dtype->typestr));
   }
@@ -57,10 +57,11 @@ class DtypeMaker {
     for (const Field& field : descr.fields) {
       int64_t size = 0;
       if (field.name.empty()) {
-        if (!Padding(field.descr, &size)) return Fail("a field of a record has no name");
+        if (!field.shape.empty() || !Padding(field.descr, &size))
+          return Fail("a field of a record has no name");
       } else {
         if (!names.insert(field.name).second) return Fail("a record has two fields of one name");
-        const NodeId dtype = Make(field.descr);
+        const NodeId dtype = field.shape.empty() ? Make(field.descr) : Subarray(field);
         if (dtype == graph::kNoNode) return graph::kNoNode;
         size = static_cast<int64_t>(numpy::ItemSize(*builder_, dtype));
         const NodeId name = builder_->Str(builder_->Keep(field.name));
@@ -73,6 +74,15 @@ class DtypeMaker {
     }
     if (fields.empty()) return Fail("a record without fields is not supported");
     return builder_->DtypeRecord(offset, fields);
+  }
+
+  NodeId Subarray(const Field& field) {
+    if (field.descr.record) return Fail("a field that is an array of records is not supported");
+    const auto item = Canonical(field.descr.typestr);
+    if (!item || item->kind == 'O') return Simple(field.descr.typestr);
+    const auto typestr = numpy::SubarrayTypestr(field.shape, field.descr.typestr);
+    if (!typestr) return Fail("a field that is an array, of no fixed size or too large");
+    return builder_->Dtype(builder_->Keep(*typestr));
   }
 
   bool Padding(const Descr& descr, int64_t* size) {

@@ -4,10 +4,14 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "sandbox/bytes/checked.h"
+#include "sandbox/graph/refusal.h"
 
 namespace loadlock::numpy {
 namespace {
+
+constexpr size_t kMaxFieldRank = 8;
 
 constexpr std::string_view kUnits[] = {"Y",  "M",  "W",  "D",  "h",  "m", "s",
                                        "ms", "us", "ns", "ps", "fs", "as"};
@@ -98,6 +102,32 @@ std::optional<Dtype> ParseTypestr(std::string_view text) {
   return dtype;
 }
 
+std::string WhyNoDtype(std::string_view text) {
+  const std::string quoted = graph::Quote(text);
+  if (text.find_first_of("<>=|") == 0) text.remove_prefix(1);
+  for (const std::string_view wide : {"f10", "f12", "f16", "c20", "c24", "c32", "g", "G"}) {
+    if (text == wide) {
+      return absl::StrCat("the dtype '", quoted,
+                          "' is a long double, whose bytes mean something else on other "
+                          "machines; save it with astype('f8') or astype('c16')");
+    }
+  }
+  return absl::StrCat("the dtype '", quoted, "' is not one that models use");
+}
+
+std::optional<std::string> SubarrayTypestr(absl::Span<const int64_t> shape,
+                                           std::string_view typestr) {
+  const std::optional<Dtype> item = ParseTypestr(typestr);
+  if (!item || item->kind == 'O' || item->itemsize == 0 || shape.empty() ||
+      shape.size() > kMaxFieldRank || std::count(shape.begin(), shape.end(), 0) != 0) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> size = ArrayBytes(shape, item->itemsize);
+  if (!size || *size > kMaxItemSize) return std::nullopt;
+  return absl::StrCat("(", absl::StrJoin(shape, ","), shape.size() == 1 ? "," : "", ")",
+                      item->typestr);
+}
+
 std::optional<uint64_t> ArrayBytes(absl::Span<const int64_t> shape, uint64_t itemsize) {
   uint64_t total = itemsize;
   bool empty = itemsize == 0;
@@ -122,8 +152,25 @@ uint64_t ItemSize(const graph::Builder& builder, graph::NodeId dtype) {
   if (builder.kind(dtype) == graph::Kind::kDtypeRecord) {
     return static_cast<uint64_t>(builder.int_value(builder.edges(dtype)[0]));
   }
-  const std::optional<Dtype> parsed = ParseTypestr(builder.text(dtype));
-  return parsed.has_value() ? parsed->itemsize : 0;
+  std::string_view text = builder.text(dtype);
+  uint64_t items = 1;
+  if (text.starts_with('(')) {
+    // As SubarrayTypestr() wrote it.
+    const size_t end = text.find(')');
+    uint64_t extent = 0;
+    for (const char c : text.substr(1, end)) {
+      if (c >= '0' && c <= '9') {
+        extent = extent * 10 + static_cast<uint64_t>(c - '0');
+      } else {
+        // A comma follows a single extent, and nothing then.
+        items *= extent == 0 ? 1 : extent;
+        extent = 0;
+      }
+    }
+    text.remove_prefix(end + 1);
+  }
+  const std::optional<Dtype> parsed = ParseTypestr(text);
+  return parsed.has_value() ? parsed->itemsize * items : 0;
 }
 
 }  // namespace loadlock::numpy

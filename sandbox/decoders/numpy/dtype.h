@@ -28,6 +28,15 @@ inline constexpr uint64_t kMaxItemSize = (uint64_t{1} << 31) - 1;
 // c 8 16, S, U, V, O (with or without 8), M8, m8.
 std::optional<Dtype> ParseTypestr(std::string_view text);
 
+// Why ParseTypestr() takes none of it, with what to do.
+std::string WhyNoDtype(std::string_view text);
+
+// The dtype of a field that is an array itself: "(2,3)<f4", "(3,)|i1" of a shape and a canonical
+// typestr that is not 'O'. Nothing unless it has 1 to 8 dimensions, each at least 1, and an item of
+// at most kMaxItemSize. It is the dtype of no array.
+std::optional<std::string> SubarrayTypestr(absl::Span<const int64_t> shape,
+                                           std::string_view typestr);
+
 // numpy 1 has at most 32 dimensions; numpy 2 allows 64, which no model has.
 inline constexpr size_t kMaxRank = 32;
 
@@ -35,7 +44,7 @@ inline constexpr size_t kMaxRank = 32;
 // Nothing if it does not fit 63 bits, with zero dimensions left out as numpy does it.
 std::optional<uint64_t> ArrayBytes(absl::Span<const int64_t> shape, uint64_t itemsize);
 
-// Item size of a DTYPE or DTYPE_RECORD node.
+// Item size of a DTYPE (of a field too) or DTYPE_RECORD node.
 uint64_t ItemSize(const graph::Builder& builder, graph::NodeId dtype);
 
 }  // namespace loadlock::numpy

@@ -82,8 +82,14 @@ bool Lowering::MakeNative(NodeId* dtype, graph::Buffer* data) {
   uint64_t unit = native->itemsize;
   if (native->kind == 'c') unit /= 2;
   if (native->kind == 'U') unit = 4;
-  if (data->data.size() != data->length || data->length % unit != 0) return true;
-  if (unit > kSwapChunk) return true;
+  if (data->length % unit != 0 || unit > kSwapChunk) return true;
+  if (data->data.size() != data->length) {
+    const absl::Span<const uint8_t> decoded = decoded_.Map();
+    if (data->offset > decoded.size() || data->length > decoded.size() - data->offset) {
+      return Refuse("BUDGET_HEAP", "decoded data cannot be mapped");
+    }
+    data->data = decoded.subspan(data->offset, data->length);
+  }
   uint64_t start = 0;
   if (!AppendSwapped(&decoded_, data->data, unit, &start)) {
     return Refuse("BUDGET_DECODED", "decoded data cannot be written");
@@ -139,7 +145,11 @@ bool Lowering::BuildArray(NodeId node, NodeId state_tuple) {
   if (b_.kind(state[4]) != Kind::kBytes) {
     return Refuse("SCHEMA", "an array's data are neither bytes nor a list");
   }
-  const NodeId array = ArrayOver(state[2], state[1], fortran == Kind::kTrue, b_.buffer(state[4]));
+  // __setstate__ swaps what is in another byte order.
+  NodeId dtype = state[2];
+  graph::Buffer data = b_.buffer(state[4]);
+  if (!MakeNative(&dtype, &data)) return false;
+  const NodeId array = ArrayOver(dtype, state[1], fortran == Kind::kTrue, data);
   if (array == graph::kNoNode) return false;
   b_.Become(node, array);
   return true;

@@ -37,13 +37,18 @@ graph::NodeId Lowering::Dtype(absl::Span<const NodeId> args) {
   }
   const std::optional<numpy::Dtype> dtype = ParseTypestr(b_.text(args[0]));
   if (!dtype.has_value()) {
-    return Fail("DTYPE", absl::StrCat("the dtype '", graph::Quote(b_.text(args[0])),
-                                      "' is not one that models use"));
+    return Fail("DTYPE", WhyNoDtype(b_.text(args[0])));
   }
   return b_.Dtype(dtype->typestr);
 }
 
 bool Lowering::UseDtype(NodeId node, bool allow_objects) {
+  if (b_.kind(node) == Kind::kCall &&
+      b_.global(b_.edges(node)[graph::kCallee]).name == "_convert_to_stringdtype_kwargs") {
+    return Refuse("DTYPE",
+                  "texts of numpy's StringDType are not supported; save them with astype('U') or "
+                  "astype(object)");
+  }
   if (b_.kind(node) != Kind::kDtype && b_.kind(node) != Kind::kDtypeRecord) {
     return Refuse("DTYPE", "the dtype of an array or scalar is no dtype");
   }
@@ -67,18 +72,42 @@ std::vector<graph::NodeId> Lowering::DtypeState(NodeId state_tuple) {
     Fail("DTYPE", "a dtype's state is not numpy's version 3 or 4");
     return {};
   }
-  if (b_.kind(state[2]) != Kind::kNone) {
-    Fail("DTYPE", "subarray dtypes are not supported");
-    return {};
-  }
   return state;
+}
+
+// ((base, shape), ...) of an item that is an array: it becomes the dtype of a field.
+bool Lowering::BuildSubarray(NodeId node, absl::Span<const NodeId> state) {
+  const auto wrong = [this] {
+    return Refuse("DTYPE",
+                  "the dtype of a field that is an array is not (dtype of numbers, shape)");
+  };
+  if (b_.kind(state[2]) != Kind::kTuple || b_.edges(state[2]).size() != 2 ||
+      b_.kind(state[3]) != Kind::kNone || b_.kind(state[4]) != Kind::kNone ||
+      !b_.text(node).starts_with("|V")) {
+    return wrong();
+  }
+  const NodeId base = b_.edges(state[2])[0];
+  std::vector<int64_t> shape;
+  if (b_.kind(base) != Kind::kDtype || !UseDtype(base, false)) return wrong();
+  if (!ReadShape(b_.edges(state[2])[1], &shape)) return false;
+  const std::optional<std::string> typestr = SubarrayTypestr(shape, b_.text(base));
+  if (!typestr) return wrong();
+  const NodeId field = b_.Dtype(*typestr);
+  const uint64_t size = ItemSize(b_, field);
+  if (b_.int_value(state[5]) < 0 || static_cast<uint64_t>(b_.int_value(state[5])) != size ||
+      ItemSize(b_, node) != size) {
+    return wrong();
+  }
+  const NodeId edges[] = {field};
+  b_.Become(node, b_.Pending(kSubarrayDtype, edges));
+  return true;
 }
 
 // numpy.record over fields.
 bool Lowering::BuildRecordDtype(NodeId node, NodeId state_tuple) {
   const std::vector<NodeId> state = DtypeState(state_tuple);
   if (state.empty()) return false;
-  if (b_.text(state[1]) != "|") {
+  if (b_.text(state[1]) != "|" || b_.kind(state[2]) != Kind::kNone) {
     return Refuse("DTYPE", "a dtype's byte order does not fit its type");
   }
   const int64_t size = b_.int_value(state[5]);
@@ -102,6 +131,7 @@ bool Lowering::BuildDtype(NodeId node, NodeId state_tuple) {
       std::string_view("<>=|").find(order[0]) == std::string_view::npos) {
     return Refuse("DTYPE", "a dtype's byte order does not fit its type");
   }
+  if (b_.kind(state[2]) != Kind::kNone) return BuildSubarray(node, state);
   if (b_.kind(state[3]) != Kind::kNone || b_.kind(state[4]) != Kind::kNone) {
     if (!b_.text(node).starts_with("|V")) {
       return Refuse("DTYPE", "a dtype of fields is of another type than V");
@@ -158,7 +188,10 @@ bool Lowering::BuildRecord(NodeId node, uint64_t size, absl::Span<const NodeId> 
   if (b_.kind(names) != Kind::kTuple || b_.kind(fields) != Kind::kDict || itemsize < 0 ||
       itemsize > static_cast<int64_t>(kMaxItemSize) || static_cast<uint64_t>(itemsize) != size ||
       b_.edges(fields).size() != 2 * b_.edges(names).size()) {
-    return Refuse("DTYPE", "a record dtype's names, fields and item size do not fit together");
+    return Refuse(
+        "DTYPE",
+        "a record dtype's names, fields and item size do not fit together, or a field has "
+        "a title (not supported)");
   }
   const absl::Span<const NodeId> view = b_.edges(names);
   const std::vector<NodeId> order(view.begin(), view.end());
@@ -182,9 +215,13 @@ bool Lowering::AddField(NodeId name, NodeId field, int64_t itemsize, std::vector
   if (b_.kind(field) != Kind::kTuple || b_.edges(field).size() != 2) {
     return Refuse("DTYPE", "a field of a record dtype is not (dtype, offset)");
   }
-  const NodeId dtype = b_.edges(field)[0];
+  NodeId dtype = b_.edges(field)[0];
   const NodeId offset = b_.edges(field)[1];
-  if (!UseDtype(dtype, false)) return false;
+  if (b_.kind(dtype) == Kind::kPending && b_.node(dtype).detail == kSubarrayDtype) {
+    dtype = b_.edges(dtype)[0];
+  } else if (!UseDtype(dtype, false)) {
+    return false;
+  }
   uint64_t end = 0;
   if (b_.kind(offset) != Kind::kInt || b_.int_value(offset) < 0 ||
       !bytes::CheckedAdd<uint64_t>(static_cast<uint64_t>(b_.int_value(offset)), ItemSize(b_, dtype),

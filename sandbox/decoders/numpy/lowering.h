@@ -79,6 +79,7 @@ class Lowering {
     kArray = 1,
     kSubclass,
     kRecordDtype,
+    kSubarrayDtype,
     kBitGen,
     kGenerator,
     kRandomState
@@ -88,6 +89,7 @@ class Lowering {
   bool BuildDtype(NodeId node, NodeId state);
   bool BuildRecord(NodeId node, uint64_t size, absl::Span<const NodeId> state);
   bool BuildRecordDtype(NodeId node, NodeId state);
+  bool BuildSubarray(NodeId node, absl::Span<const NodeId> state);
   // (3 or 4, order, subarray, names, fields, elsize, alignment, flags[, metadata]); empty if it is
   // not.
   std::vector<NodeId> DtypeState(NodeId state_tuple);

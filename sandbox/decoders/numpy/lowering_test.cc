@@ -97,6 +97,29 @@ TEST(Dtypes, Records) {
   EXPECT_EQ(Rule(Record("i4", "<", 8, true)), "DTYPE") << "a title";
 }
 
+// numpy.dtype('V16') of one field whose dtype is ((`type`, (2, 3)), ...) of `size` bytes.
+Asm OfSubarray(const char* type, const char* order, uint8_t size, uint8_t rows = 2) {
+  Asm a;
+  a.Global("numpy", "dtype").Str("V16").Raw("\x89\x88\x87R(").Int(3).Str("|").Op('N');
+  a.Str("a").Op(0x85).Raw("}").Str("a");
+  a.Global("numpy", "dtype").Str("V" + std::to_string(size)).Raw("\x89\x88\x87R(").Int(3).Str("|");
+  a.Dtype(type, order).Int(rows).Int(3).Op(0x86).Op(0x86).Raw("NN");
+  a.Int(size).Int(1).Int(0).Raw("tb");
+  return a.Int(0).Op(0x86).Raw("s").Int(16).Int(1).Int(16).Raw("tb");
+}
+
+TEST(Dtypes, FieldsThatAreArrays) {
+  EXPECT_EQ(Text(OfSubarray("i2", "<", 12)), "record(16, 'a' dtype('(2,3)<i2') @0)");
+  EXPECT_EQ(Rule(OfSubarray("i2", "<", 13)), "DTYPE") << "another size";
+  EXPECT_EQ(Rule(OfSubarray("i4", "<", 24)), "DTYPE") << "beyond the item";
+  EXPECT_EQ(Rule(OfSubarray("O8", "|", 48)), "DTYPE") << "hidden objects";
+  EXPECT_EQ(Rule(OfSubarray("i2", "<", 0, 0)), "DTYPE") << "no size";
+  Asm alone;
+  alone.Global("numpy", "dtype").Str("V6").Raw("\x89\x88\x87R(").Int(3).Str("|");
+  alone.Dtype("i2", "<").Int(3).Op(0x85).Op(0x86).Raw("NN").Int(6).Int(1).Int(0).Raw("tb");
+  EXPECT_EQ(Rule(alone), "STATE_RULE") << "the dtype of nothing";
+}
+
 TEST(Dtypes, DatetimesHaveTheirUnitFromTheMetadataAlone) {
   const auto datetime = [](const char* unit, uint8_t multiple, uint8_t event) {
     Asm a;

@@ -48,6 +48,9 @@ NodeId Reader::FinishObject(const Place& place, absl::Span<const NodeId> childre
   if (HasNewObj(place.module)) {
     const NodeId args[] = {cls};
     object = b_.Call(Name(place.module, "newObj"), b_.Tuple(args));
+  } else if (place.Is("collections", "deque") || place.Is("types", "SimpleNamespace")) {
+    // Called by a pickle. Of a deque, skops writes no items.
+    object = b_.Call(cls, b_.Tuple({}));
   } else {
     object = b_.Object(cls, b_.Tuple({}));
   }

@@ -1,15 +1,40 @@
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
 #include "server/verify/general_rules.h"
 #include "server/verify/schemas/schemas.h"
 
 namespace loadlock::verify {
 namespace {
 
-// An instance by itself, judged by its own rules, or plain values.
+// Anything but values that are made by calls or by their constructors, in the value or below it.
+bool HoldsModels(const Scope& scope, Value value) {
+  if (!value.is_node()) return false;
+  std::vector<NodeId> stack = {value.index};
+  absl::flat_hash_set<NodeId> seen = {value.index};
+  while (!stack.empty()) {
+    const NodeId id = stack.back();
+    stack.pop_back();
+    if (scope.view().kind(id) == v1::NODE_KIND_OBJECT) {
+      const std::optional<Instance> object = scope.InstanceOf(Value::Node(id));
+      if (!object || object->entry->trust() != v1::TRUST_BY_NAME_AND_PARAMS) return true;
+    } else if (scope.view().kind(id) != v1::NODE_KIND_CALL &&
+               scope.topology().holds_instance[id] == 0) {
+      continue;
+    }
+    const Children children = scope.view().children(id);
+    if (!scope.view().Spend(1 + children.count)) return true;
+    for (uint32_t i = 0; i < children.count; ++i) {
+      if (children[i] != kAbsent && seen.insert(children[i]).second) stack.push_back(children[i]);
+    }
+  }
+  return false;
+}
+
+// An instance by itself, judged by its own rules, or values.
 bool IsPart(const Scope& scope, Value value) {
-  const v1::ValueKind kind = scope.KindOf(value);
-  if (kind == v1::VALUE_KIND_OBJECT) return scope.InstanceOf(value).has_value();
-  return kind != v1::VALUE_KIND_NAME &&
-         !(value.is_node() && scope.topology().holds_instance[value.index] != 0);
+  if (scope.view().Is(value, v1::NODE_KIND_OBJECT)) return scope.InstanceOf(value).has_value();
+  return scope.KindOf(value) != v1::VALUE_KIND_NAME && !HoldsModels(scope, value);
 }
 
 }  // namespace
@@ -34,7 +59,7 @@ Check CheckBunch(const Scope& scope, const Instance& object) {
       return Broken{"", "a name in a Bunch is one that Python gives a meaning"};
     }
     if (!IsPart(scope, items.value(i))) {
-      return Broken{"", "a Bunch holds objects by their names, or plain values"};
+      return Broken{"", "a Bunch holds objects by their names, or values"};
     }
   }
   return std::nullopt;

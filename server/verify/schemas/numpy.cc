@@ -47,6 +47,7 @@ Check CheckMaskedState(const Scope& scope, const Sequence& state) {
   if (!scope.view().Is(state[2], v1::NODE_KIND_DTYPE)) return Broken{"", "its dtype"};
   const std::optional<DType> dtype =
       ParseTypestr(scope.view().string(scope.view().operands(state[2].index)[0]));
+  if (!dtype) return Broken{"", "its dtype"};
   if (ByteCount(scope, state[5]) != elements) return Broken{"", "its mask is not one byte each"};
   if (dtype->kind == 'O') {
     const Sequence objects(scope.view(), state[4]);

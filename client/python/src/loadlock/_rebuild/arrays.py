@@ -33,7 +33,7 @@ class ArrayMaker:
     ) -> npt.NDArray[Any]:
         """A writable array over the buffer, which must have exactly the size of the shape."""
         itemsize = dtype.itemsize
-        if dtype.hasobject or (shape and min(shape) < 0):
+        if dtype.hasobject or dtype.subdtype is not None or (shape and min(shape) < 0):
             raise RebuildError("malformed graph: dtype or shape of an array")
         if prod(shape) * itemsize != self._lengths[buffer]:
             raise RebuildError("malformed graph: an array does not fill its buffer")

@@ -21,9 +21,17 @@ _TYPESTR = re.compile(
 )
 
 
+# Of a field that is an array itself: its shape, then the dtype of its items.
+_SUBARRAY = re.compile(r"\(([1-9][0-9]*,(?:[1-9][0-9]*(?:,[1-9][0-9]*){0,6})?)\)([<>|].+)")
+
+
 @lru_cache(maxsize=256)
 def from_typestr(typestr: str) -> DType:
     """The dtype of a canonical typestr such as "<f8"."""
+    subarray = _SUBARRAY.fullmatch(typestr)
+    if subarray is not None:
+        extents = tuple(int(extent) for extent in subarray[1].split(",") if extent)
+        return np.dtype((from_typestr(subarray[2]), extents))
     if _TYPESTR.fullmatch(typestr) is None:
         raise RebuildError(f"not a dtype: {typestr[:64]!a}")
     return np.dtype(typestr)

@@ -33,6 +33,7 @@ _RENAMED = {
 # What to install for a package that is missing.
 _PROJECTS = {
     "lightgbm": "lightgbm",
+    "pandas": "pandas",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "torch": "torch",
