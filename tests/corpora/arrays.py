@@ -96,7 +96,7 @@ def array_states(canary: str) -> Iterator[Case]:
         "shape-huge": (NDARRAY, (2**60,), b"b"), "shape-negative": (NDARRAY, (-1,), b"b"),
         "shape-int": (NDARRAY, 0, b"b"), "typecode-object": (NDARRAY, (0,), b"O"),
         "no-args": (), "class-estimator": (op.Raw(op.global_(*LINEAR)), (0,), b"b"),
-        "class-memmap": (op.Raw(op.global_("numpy", "memmap")), (0,), b"b"),
+        "class-characters": (op.Raw(op.global_("numpy", "chararray")), (0,), b"b"),
         "class-call": (op.Raw(system(canary)), (0,), b"b"), "class-none": (None, (0,), b"b"),
         "four-args": (NDARRAY, (0,), b"b", 1),
     }.items():  # fmt: skip
@@ -239,7 +239,7 @@ def joblib_arrays(canary: str) -> Iterator[Case]:
         "negative": ({"shape": (-2,)}, sixteen), "float": ({"shape": (2.0,)}, sixteen),
         "list": ({"shape": [2]}, sixteen), "order": ({"order": "K"}, sixteen),
         "order-int": ({"order": 1}, sixteen), "class": ({"subclass": op.Raw(op.global_(*LINEAR))}, sixteen),
-        "memmap": ({"subclass": op.Raw(op.global_("numpy", "memmap"))}, sixteen),
+        "class-characters": ({"subclass": op.Raw(op.global_("numpy", "chararray"))}, sixteen),
         "class-payload": ({"subclass": op.Raw(system(canary))}, sixteen),
         "dtype-text": ({"dtype": "f8"}, sixteen), "dtype-none": ({"dtype": None}, sixteen),
         "dtype-field-offset": ({"dtype": far}, sixteen),

@@ -228,7 +228,7 @@ def functions() -> Edits:
         "estimator": LinearRegression(),
     }.items():
         yield "clip", f"function-{name}", state(func=value, kw_args=None), ()
-    yield "clip", "inverse-clip", state(inverse_func=np.clip), ()
+    yield "clip", "inverse-out", state(inverse_func=np.clip, inv_kw_args={"out": out}), arguments
 
 
 def edits() -> Edits:
