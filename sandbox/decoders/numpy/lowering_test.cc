@@ -242,7 +242,7 @@ TEST(Arrays, WithoutBuildTheyAreOldHeap) {
   EXPECT_EQ(Rule(Asm().Reconstruct()), "STATE_RULE");
   Asm popped;
   popped.Reconstruct().Raw("0N");
-  EXPECT_EQ(Text(popped), "None");
+  EXPECT_EQ(Rule(popped), "STATE_RULE");
 }
 
 TEST(Arrays, ASecondBuildWouldFreeMemoryUnderViews) {

@@ -12,7 +12,7 @@
 namespace loadlock::verify::testing {
 namespace {
 
-Maker Bytes8(std::vector<uint8_t> values) {
+Maker Bytes8(const std::vector<uint8_t>& values) {
   const auto size = static_cast<int64_t>(values.size());
   return Raw(DType("|u1"), {size}, Bytes(values));
 }
@@ -164,7 +164,7 @@ TEST(Lightgbm, EveryClauseIsChecked) {
 }
 
 TEST(Lightgbm, WhatPredictHandsOverSetsNoParameterOfItsOwn) {
-  const auto outcome = [](Attrs state) {
+  const auto outcome = [](const Attrs& state) {
     Attrs all = {{"_Booster", Obj("lightgbm.basic.Booster", {{"_handle", Dict(Lgb())}})},
                  {"_other_params", Dict({})},
                  {"_n_classes", Int(2)},

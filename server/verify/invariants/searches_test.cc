@@ -135,7 +135,7 @@ TEST(Voting, PartsAnswerWithNumbersOfClasses) {
 }
 
 // sklearn.utils.Bunch with items, a state and arguments.
-Maker Bunch(Attrs items, Maker state = nullptr, Maker args = nullptr) {
+Maker Bunch(const Attrs& items, const Maker& state = nullptr, const Maker& args = nullptr) {
   return [=](Draft& draft) {
     const NodeId cls = Name("sklearn.utils._bunch.Bunch")(draft);
     const NodeId given = args ? args(draft) : kAbsent;
