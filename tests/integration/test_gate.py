@@ -60,6 +60,7 @@ def test_what_is_vetted_is_what_arrives(daemon: Daemon, source: Path, tmp_path: 
     (source / "sub").mkdir()
     np.save(source / "sub" / "large.npy", np.arange(500_000))  # By descriptor, not inline.
     target, told = tmp_path / "models", tmp_path / "termination"
+    held = daemon.stub.info().leases  # Of other tests.
     old = os.umask(0o077)
     try:
         done = gate(daemon, "--termination-message", told, source, target)
@@ -75,7 +76,7 @@ def test_what_is_vetted_is_what_arrives(daemon: Daemon, source: Path, tmp_path: 
     assert done.stderr.splitlines()[-1] == "loadlock gate: 2 files vetted and copied"
     # A container that starts anew does it again.
     assert gate(daemon, source, target).returncode == 0
-    assert daemon.stub.info().leases == 0
+    assert daemon.stub.info().leases <= held
 
 
 def test_one_refusal_keeps_all_out(daemon: Daemon, source: Path, tmp_path: Path) -> None:
