@@ -88,9 +88,10 @@ absl::Status AuditLog::Append(absl::string_view line) {
 }
 
 absl::Status AuditLog::Reopen() {
+  // A line that is just being written would look like half of one.
+  const std::lock_guard<std::mutex> lock(mutex_);
   absl::StatusOr<File> opened = OpenFile(options_.file);
   if (!opened.ok()) return opened.status();
-  const std::lock_guard<std::mutex> lock(mutex_);
   file_ = *std::move(opened);
   return absl::OkStatus();
 }
