@@ -129,10 +129,12 @@ attacks() {
 # side_by_side FIRST SECOND: the output of the second comes after that of the first.
 side_by_side() {
   local second log="$results/$2.log"
-  ("$2"; exit "$failed") >"$log" 2>&1 &
+  set -m # A process group of its own, so that it ends with all that it has started.
+  ("$2"; exit "$failed") >"$log" 2>&1 </dev/null &
   second=$!
+  set +m
   # shellcheck disable=SC2064 # this process, whatever is started later
-  trap "kill $second 2>/dev/null" EXIT
+  trap "kill -- -$second 2>/dev/null" EXIT
   "$1"
   wait "$second" || failed=1
   trap - EXIT

@@ -43,6 +43,22 @@ v1::Finding Refusing(absl::string_view rule, std::string message) {
 // The format without what it is compressed with.
 std::string Inner(const std::string& format) { return format.substr(0, format.find('+')); }
 
+bool HasName(const v1::Report& report, v1::Trust trust) {
+  const auto& names = report.globals();
+  return std::any_of(names.begin(), names.end(),
+                     [trust](const auto& name) { return name.trust() == trust; });
+}
+
+// Formats whose loaders run nothing of the file. Another loader of pickles runs every opcode, also
+// those whose results are thrown away, and believes what loadlock makes anew.
+bool RunsNothing(const v1::Report& report, const std::string& format) {
+  constexpr std::array<absl::string_view, 4> kPlain = {"safetensors", "safetensors-index", "gguf",
+                                                       "skops"};
+  if (std::find(kPlain.begin(), kPlain.end(), format) != kPlain.end()) return true;
+  // An array of objects is a pickle.
+  return (format == "npy" || format == "npz") && report.globals().empty();
+}
+
 absl::StatusOr<Way> OpenWay(const std::string& from, const std::string& to,
                             const std::vector<std::string>& leave_out) {
   absl::StatusOr<GateSource> source = GateSource::Open(from, leave_out);
@@ -111,26 +127,6 @@ void Conclude(const Options& options, const std::string& line, std::ostream& err
   err << "loadlock gate: " << Printable(line) << "\n";
   const absl::Status written = WriteTermination(options.termination_message, line);
   if (!written.ok()) err << "loadlock: " << Printable(written.message()) << "\n";
-}
-
-}  // namespace
-
-namespace {
-
-bool HasName(const v1::Report& report, v1::Trust trust) {
-  const auto& names = report.globals();
-  return std::any_of(names.begin(), names.end(),
-                     [trust](const auto& name) { return name.trust() == trust; });
-}
-
-// Formats whose loaders run nothing of the file. Another loader of pickles runs every opcode, also
-// those whose results are thrown away, and believes what loadlock makes anew.
-bool RunsNothing(const v1::Report& report, const std::string& format) {
-  constexpr std::array<absl::string_view, 4> kPlain = {"safetensors", "safetensors-index", "gguf",
-                                                       "skops"};
-  if (std::find(kPlain.begin(), kPlain.end(), format) != kPlain.end()) return true;
-  // An array of objects is a pickle.
-  return (format == "npy" || format == "npz") && report.globals().empty();
 }
 
 }  // namespace

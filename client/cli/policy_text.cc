@@ -42,9 +42,9 @@ std::string RuleLine(const v1::StateRule& rule, const Style& style) {
 
 template <typename List>
 std::string Joined(const List& list) {
-  std::vector<std::string> parts;
-  for (const std::string& part : list) parts.push_back(Printable(part, kMaxName));
-  return absl::StrJoin(parts, ", ");
+  return absl::StrJoin(list, ", ", [](std::string* out, const std::string& part) {
+    out->append(Printable(part, kMaxName));
+  });
 }
 
 // With those of the sets that it names.

@@ -6,29 +6,17 @@ file itself is in the page cache for both.
 
 from __future__ import annotations
 
-import gc
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import joblib
 import loadlock
+from timing import timed
 
 ROUNDS = 30
 KIB = 1024
-
-
-def timed(load: Callable[[], Any]) -> float:
-    gc.collect()
-    start = time.perf_counter()
-    model = load()
-    took = time.perf_counter() - start
-    del model
-    return took * 1e3
 
 
 def compare(client: loadlock.Client, path: Path) -> dict[str, float]:

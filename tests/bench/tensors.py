@@ -10,13 +10,11 @@ All files are in the page cache for both, and the daemon has vetted what is comp
 
 from __future__ import annotations
 
-import gc
 import inspect
 import json
 import os
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import loadlock
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from timing import timed
 
 BLOCK = 16 << 20
 MANY = 10_000
@@ -46,15 +45,6 @@ def make(path: Path, size: int) -> None:
 
 def many(path: Path) -> None:
     torch.save({f"layer{i}.weight": torch.randn(8, 4) for i in range(MANY)}, path)
-
-
-def timed(call: Callable[[], Any]) -> float:
-    gc.collect()
-    start = time.perf_counter()
-    made = call()
-    took = time.perf_counter() - start
-    del made
-    return took * 1e3
 
 
 def medians(path: Path, **calls: Callable[[], Any]) -> dict[str, float]:

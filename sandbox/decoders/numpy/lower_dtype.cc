@@ -65,7 +65,7 @@ std::vector<graph::NodeId> Lowering::DtypeState(NodeId state_tuple) {
     return {};
   }
   const absl::Span<const NodeId> view = b_.edges(state_tuple);
-  const std::vector<NodeId> state(view.begin(), view.end());
+  std::vector<NodeId> state(view.begin(), view.end());
   if (state.size() < 8 || state.size() > 9 || b_.kind(state[0]) != Kind::kInt ||
       (b_.int_value(state[0]) != 3 && b_.int_value(state[0]) != 4) ||
       b_.kind(state[1]) != Kind::kStr || b_.kind(state[5]) != Kind::kInt) {
