@@ -6,11 +6,13 @@
 namespace loadlock::verify::regex {
 namespace {
 
+// What people write is a line or two; compiling takes its time for each character.
 constexpr size_t kMaxText = 2048;
 // Repeated more often than this is endless.
 constexpr uint32_t kFewTimes = 16;
 // Ways to match that do not grow with the text.
 constexpr uint64_t kMaxWays = 256;
+// Characters that its bounded parts may take together, each tried at each place of a text.
 constexpr uint64_t kMaxWidth = 65536;
 
 constexpr char kNested[] =

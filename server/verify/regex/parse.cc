@@ -11,7 +11,9 @@
 namespace loadlock::verify::regex {
 namespace {
 
+// Groups within groups: this parser calls itself for each, and so does Python's.
 constexpr int kMaxDepth = 16;
+// What a text may be made to repeat in a few characters.
 constexpr uint32_t kMaxRepeat = 65535;
 // Ranges beyond ASCII cost the compiler each of their characters if the case does not matter.
 constexpr int kMaxWideRanges = 16;

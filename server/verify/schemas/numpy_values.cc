@@ -8,9 +8,12 @@
 namespace loadlock::verify {
 namespace {
 
+// numpy's own entropy has 16 bytes; people give integers or a few of them. All of it is hashed.
 constexpr size_t kMaxEntropyBytes = 1024;
 constexpr uint32_t kMaxEntropyParts = 4096;
+// Evaluating is linear in it, multiplying two is its square.
 constexpr int64_t kMaxDegree = 100'000;
+// The name of a variable, which is printed.
 constexpr size_t kMaxSymbol = 64;
 
 bool IsName(const Scope& scope, Value value, absl::string_view name) {

@@ -9,6 +9,7 @@ namespace loadlock::verify {
 namespace {
 
 constexpr absl::string_view kNumberKinds = "iuf";
+// Of what is interpolated: more than any table has, fewer than any numpy takes.
 constexpr size_t kMaxRank = 8;
 
 // What interp1d computes from its arguments, and is not read.

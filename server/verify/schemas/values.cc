@@ -18,6 +18,7 @@ constexpr size_t kMaxDigits = 1024;
 // What an integer of so many digits takes.
 constexpr size_t kMaxNumberBytes = 512;
 constexpr size_t kUuidBytes = 16;
+// An IPv6 address has 45 characters at most; a slash and three digits follow.
 constexpr size_t kMaxNetworkText = 64;
 constexpr int64_t kAscii = 256;
 
